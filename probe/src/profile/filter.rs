@@ -1,0 +1,35 @@
+//! Which samples count: terms that must all hold.
+
+use super::{FrameKind, Text};
+
+/// One condition on a sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// The process's name contains this (upper and lower case are the same).
+    ProcessName(Text),
+    /// The pid is this.
+    Pid(u32),
+    /// The thread id is this.
+    Tid(u32),
+    /// The thread's name contains this.
+    ThreadName(Text),
+    /// The container, pod or unit contains this.
+    Place(Text),
+    /// The CPU is this.
+    Cpu(u16),
+    /// Some frame is of this kind.
+    Kind(FrameKind),
+    /// Some function's name contains this.
+    Function(Text),
+    /// The leaf is in user space.
+    User,
+    /// The leaf is in the kernel.
+    Kernel,
+}
+
+/// Conditions that must all hold; none is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In the order in which they stand on the screen.
+    pub terms: Vec<Term>,
+}

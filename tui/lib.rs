@@ -1,0 +1,1 @@
+//! otop's screen and command line.

@@ -1,0 +1,2 @@
+//! otop.
+fn main() {}
