@@ -2,6 +2,101 @@
 //! with user space. `src/abi.h` is the same in C; a test of this crate holds the
 //! two together by the object's BTF.
 
+#[cfg(target_arch = "x86_64")]
+macro_rules! object {
+    () => {
+        include_bytes!("../otop.x86_64.bpf.o")
+    };
+}
+
+/// ELF readers ask for 8-byte alignment, which `include_bytes!` does not give.
+#[repr(C, align(8))]
+struct Aligned<const N: usize>([u8; N]);
+
+static ALIGNED: Aligned<{ object!().len() }> = Aligned(*object!());
+
+/// The BPF object for this machine's architecture, committed so that building
+/// otop needs no clang; `cargo xtask bpf` makes it.
+pub static OBJECT: &[u8] = &ALIGNED.0;
+
+/// Kernel frames in a record (`kernel.perf_event_max_stack`'s default).
+pub const KERNEL_FRAMES_MAX: usize = 127;
+/// User frames in a record.
+pub const USER_FRAMES_MAX: usize = 512;
+/// Bytes of a thread's name (the kernel's `TASK_COMM_LEN`).
+pub const COMM_BYTES: usize = 16;
+/// How many thread groups can be otop's own.
+pub const OWN_PIDS_MAX: usize = 4;
+
+/// The fixed part of a record of the ring buffer; `kernel_frames` and then
+/// `user_frames` addresses of 8 bytes follow, leaf first.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SampleHeader {
+    /// `CLOCK_MONOTONIC`.
+    pub time_ns: u64,
+    /// When the process was forked, since boot.
+    pub start_ns: u64,
+    /// The cgroup's id in the v2 tree.
+    pub cgroup_id: u64,
+    /// Thread group.
+    pub pid: u32,
+    /// Thread.
+    pub tid: u32,
+    /// How often the process and its ancestors had called exec.
+    pub exec_id: u32,
+    /// The CPU.
+    pub cpu: u16,
+    /// Why the user walk ended: a position in `WalkEnd::ALL`.
+    pub walk_end: u8,
+    /// 1 where the sample interrupted user code.
+    pub user_mode: u8,
+    /// Kernel frames that follow.
+    pub kernel_frames: u16,
+    /// User frames that follow.
+    pub user_frames: u16,
+    /// 0.
+    pub reserved: u32,
+    /// The thread group leader's name, NUL-padded.
+    pub process_name: [u8; COMM_BYTES],
+    /// The thread's name, NUL-padded.
+    pub thread_name: [u8; COMM_BYTES],
+}
+
+/// Counters of one CPU: identity 2 of the books.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuBooks {
+    /// Times that the program ran.
+    pub ran: u64,
+    /// Samples of otop itself.
+    pub filtered_self: u64,
+    /// Samples of the idle thread.
+    pub filtered_idle: u64,
+    /// Samples of processes that were not asked for.
+    pub filtered_policy: u64,
+    /// Records written.
+    pub submitted: u64,
+    /// Records for which the ring buffer had no room.
+    pub lost_ringbuf: u64,
+    /// Samples that a missing map kept from being taken.
+    pub lost_map_full: u64,
+    /// ns spent in the program on samples that were wanted.
+    pub busy_ns: u64,
+}
+
+/// What user space may change while the programs run.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Thread groups that are otop; 0 = none.
+    pub own_pids: [u32; OWN_PIDS_MAX],
+    /// Sample the keys of the map `targets` alone.
+    pub only_targets: u32,
+    /// And what they fork.
+    pub follow_forks: u32,
+}
+
 /// Rows of the unwind tables, which `otop_probe::unwind` makes and the walk in
 /// `walk.bpf.h` reads.
 ///

@@ -1,0 +1,45 @@
+/* The two halves of a stack. */
+#ifndef OTOP_STACK_BPF_H
+#define OTOP_STACK_BPF_H
+
+/* Whether the interrupted code was the user's. ctx is read through volatile:
+ * clang would otherwise merge this load with others into one that the verifier
+ * refuses ("dereference of modified ctx ptr"). */
+static __always_inline bool in_user_mode(struct bpf_perf_event_data *ctx)
+{
+#if defined(__TARGET_ARCH_x86)
+	return (*(volatile unsigned long *)&ctx->regs.cs & 3) == 3;
+#else
+	return (*(volatile u64 *)&ctx->regs.pstate & 0xf) == 0; /* PSR_MODE_EL0t */
+#endif
+}
+
+static __always_inline u32 frames_of(long bytes, u32 most)
+{
+	u32 frames = bytes > 0 ? (u32)bytes / sizeof(u64) : 0;
+
+	return frames < most ? frames : most;
+}
+
+static __always_inline void take_stack(struct bpf_perf_event_data *ctx, struct task_struct *task,
+				       struct sample *s)
+{
+	u32 kernel = 0, user = 0;
+
+	s->user_mode = in_user_mode(ctx);
+	/* The kernel's unwinder costs 2.7 us at least: not where it has nothing to find. */
+	if (!s->user_mode)
+		kernel = frames_of(bpf_get_stack(ctx, s->frames, KERNEL_FRAMES_MAX * sizeof(u64), 0),
+				   KERNEL_FRAMES_MAX);
+	s->walk_end = WALK_NO_USER;
+	if (task->mm) {
+		user = frames_of(bpf_get_stack(ctx, &s->frames[kernel],
+					       KERNEL_FRAMES_MAX * sizeof(u64), BPF_F_USER_STACK),
+				 KERNEL_FRAMES_MAX);
+		s->walk_end = user < KERNEL_FRAMES_MAX ? WALK_FRAME_POINTER : WALK_TOO_DEEP;
+	}
+	s->kernel_frames = kernel;
+	s->user_frames = user;
+}
+
+#endif
