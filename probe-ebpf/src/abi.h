@@ -5,6 +5,8 @@
 
 #define KERNEL_FRAMES_MAX 127 /* kernel.perf_event_max_stack's default */
 #define USER_FRAMES_MAX 512
+/* KERNEL_FRAMES_MAX + USER_FRAMES_MAX, up to the power of two that masks need */
+#define FRAMES_SLOTS 1024
 #define COMM_BYTES 16
 #define OWN_PIDS_MAX 4
 
@@ -37,7 +39,7 @@ struct sample {
 	u32 reserved;
 	char process_name[COMM_BYTES];
 	char thread_name[COMM_BYTES];
-	u64 frames[KERNEL_FRAMES_MAX + USER_FRAMES_MAX];
+	u64 frames[FRAMES_SLOTS];
 };
 
 /* Per-CPU counters: identity 2 of the books. */

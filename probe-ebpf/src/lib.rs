@@ -97,44 +97,108 @@ pub struct Settings {
     pub follow_forks: u32,
 }
 
-/// Rows of the unwind tables, which `otop_probe::unwind` makes and the walk in
+/// Bit 63 of a user address in a record: it is no return address but the code
+/// that a signal interrupted.
+pub const EXACT_ADDRESS: u64 = 1 << 63;
+
+/// The unwind tables, which the crate `probe` makes from `.eh_frame` and the walk in
 /// `walk.bpf.h` reads.
 ///
-/// The table of one ELF file is an array of pages of 4 KiB. Page 0 is the root.
-/// A page is either an index, whose entry `i` says from which file offset on the
-/// page `child + i` holds, or a leaf with rows. A table of up to
-/// [`PAGE_ENTRIES`] leaves has one index (the root), a larger one has two levels
-/// of them.
+/// The table of one ELF file is an array of pages of 4 KiB. Code is divided into
+/// buckets of 4 KiB, counted from the table's first offset in the file (a multiple
+/// of the bucket size, which whoever fills in [`Region::base`] takes off). The
+/// first pages are a directory: entry `n` says where the rows of bucket `n` are.
+/// The rows of a bucket are together on one page, ascending by address, and the
+/// first one is at the bucket's start; so one look-up is two loads and a search
+/// among some 60 rows.
 pub mod table {
     /// Bytes of a page.
     pub const PAGE_BYTES: usize = 4096;
-    /// Entries (index) or rows (leaf) of a page.
-    pub const PAGE_ENTRIES: usize = 1022;
-    /// A leaf covers less than this many bytes of the file: a row's address has
-    /// 16 bits.
-    pub const LEAF_SPAN: u32 = 0x1_0000;
-    /// Rules are numbered by 16 bits, machine-wide.
+    /// A bucket is 2 to this power bytes of code.
+    pub const BUCKET_SHIFT: u32 = 12;
+    /// Buckets of a directory page.
+    pub const DIRECTORY_ENTRIES: usize = 512;
+    /// Rows of a row page.
+    pub const ROWS: usize = 1024;
+    /// Most rows of one bucket; code that needs more has no rows in that bucket.
+    pub const BUCKET_ROWS_MAX: usize = 1023;
+    /// Tables that can be loaded at the same time.
+    pub const TABLES_MAX: u32 = 4096;
+    /// Rules are numbered by 16 bits, machine-wide. Rule 0 is always
+    /// [`CFA_NONE`].
     pub const RULES_MAX: usize = 65_536;
 
-    /// A page. Index: `head` = the page number of the first child, and `entry[i]`
-    /// = the first file offset below child `i`, ascending. Leaf: `head` = the file
-    /// offset of the leaf's start, and `entry[i]` = (offset from there) << 16 |
-    /// rule, ascending. A look-up takes the last entry that is not above the
-    /// address. The root's `count` carries [`ROOT_TWO_LEVELS`] where its children
-    /// are indexes.
+    /// Where the rows of a bucket are; all zero where there is no code.
     #[repr(C)]
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Page {
-        /// See above.
-        pub head: u32,
-        /// Entries in use (in the low 16 bits).
-        pub count: u32,
-        /// See above.
-        pub entry: [u32; PAGE_ENTRIES],
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Bucket {
+        /// The page, counted from the table's first.
+        pub page: u32,
+        /// The first row in it.
+        pub first: u16,
+        /// How many rows.
+        pub count: u16,
     }
 
-    /// Bit of the root's `count`: two levels of indexes.
-    pub const ROOT_TWO_LEVELS: u32 = 1 << 16;
+    /// A page: [`DIRECTORY_ENTRIES`] of [`Bucket`] (in the order of its fields, as
+    /// two words: `page`, then `first | count << 16`), or [`ROWS`] rows: the low 16
+    /// bits of the address << 16 | the rule's number.
+    #[repr(transparent)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Page(pub [u32; ROWS]);
+
+    /// Regions of one page of a process's map; one less is used.
+    pub const REGIONS: usize = 64;
+
+    /// [`Region::kind`]: unwound by table.
+    pub const REGION_TABLE: u16 = 0;
+    /// Code without a table, a JIT's: unwound by frame pointers.
+    pub const REGION_FRAME_POINTER: u16 = 1;
+    /// The table is not there (yet).
+    pub const REGION_UNKNOWN: u16 = 2;
+
+    /// Something executable that is mapped.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Region {
+        /// The first address.
+        pub start: u64,
+        /// Address - base = the offset that the table knows.
+        pub base: u64,
+        /// Pages of 4 KiB.
+        pub pages: u32,
+        /// The table's number.
+        pub table: u16,
+        /// One of `REGION_*`.
+        pub kind: u16,
+    }
+
+    /// Which page of whose map.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct RegionsKey {
+        /// Thread group.
+        pub pid: u32,
+        /// The page.
+        pub page: u32,
+    }
+
+    /// A page of a process's map: up to 63 regions by address. Where a process has
+    /// more, page 0 is a directory: `region[i].start` is where page i + 1 begins.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Regions {
+        /// With `exec_id`: whose these are.
+        pub start_ns: u64,
+        /// See `start_ns`.
+        pub exec_id: u32,
+        /// Regions in use.
+        pub count: u16,
+        /// In page 0: how many pages follow.
+        pub pages: u16,
+        /// See above.
+        pub region: [Region; REGIONS],
+    }
 
     /// How to get from a frame to its caller.
     #[repr(C)]

@@ -7,6 +7,7 @@
 #include "abi.h"
 #include "maps.bpf.h"
 #include "policy.bpf.h"
+#include "walk.bpf.h"
 #include "stack.bpf.h"
 
 /* Who runs. 0.1 us. */

@@ -24,22 +24,17 @@ static __always_inline u32 frames_of(long bytes, u32 most)
 static __always_inline void take_stack(struct bpf_perf_event_data *ctx, struct task_struct *task,
 				       struct sample *s)
 {
-	u32 kernel = 0, user = 0;
-
 	s->user_mode = in_user_mode(ctx);
+	s->kernel_frames = 0;
+	s->user_frames = 0;
+	s->walk_end = WALK_NO_USER;
 	/* The kernel's unwinder costs 2.7 us at least: not where it has nothing to find. */
 	if (!s->user_mode)
-		kernel = frames_of(bpf_get_stack(ctx, s->frames, KERNEL_FRAMES_MAX * sizeof(u64), 0),
-				   KERNEL_FRAMES_MAX);
-	s->walk_end = WALK_NO_USER;
-	if (task->mm) {
-		user = frames_of(bpf_get_stack(ctx, &s->frames[kernel],
-					       KERNEL_FRAMES_MAX * sizeof(u64), BPF_F_USER_STACK),
-				 KERNEL_FRAMES_MAX);
-		s->walk_end = user < KERNEL_FRAMES_MAX ? WALK_FRAME_POINTER : WALK_TOO_DEEP;
-	}
-	s->kernel_frames = kernel;
-	s->user_frames = user;
+		s->kernel_frames = frames_of(
+			bpf_get_stack(ctx, s->frames, KERNEL_FRAMES_MAX * sizeof(u64), 0),
+			KERNEL_FRAMES_MAX);
+	if (task->mm)
+		walk_user(task, s);
 }
 
 #endif

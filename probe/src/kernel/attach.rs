@@ -1,6 +1,6 @@
 //! Loads the BPF object, attaches it to every CPU, and reads what it wrote.
 
-use super::{cpus, perf, sideband::SideBand};
+use super::{cpus, perf, sideband::SideBand, tables::Tables};
 use crate::profile::KernelBooks;
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, PerfEvent, ProgramError};
@@ -25,16 +25,24 @@ const SAMPLE_BYTES: u64 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel was built without BTF, or hides it.
-    #[error("cannot read /sys/kernel/btf/vmlinux ({0}): otop needs a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions ship it")]
+    #[error(
+        "cannot read /sys/kernel/btf/vmlinux ({0}): otop needs a kernel with CONFIG_DEBUG_INFO_BTF=y, as distributions ship it"
+    )]
     Btf(#[source] aya::BtfError),
     /// Not allowed.
-    #[error("no permission to {0}: run it as root (sudo otop), or see `otop doctor` for the capabilities it needs")]
+    #[error(
+        "no permission to {0}: run it as root (sudo otop), or see `otop doctor` for the capabilities it needs"
+    )]
     Permission(&'static str),
     /// The kernel refused the programs.
-    #[error("the kernel refused otop's BPF program ({0}): Linux 5.17 or newer is needed; `otop doctor` says more")]
+    #[error(
+        "the kernel refused otop's BPF program ({0}): Linux 5.17 or newer is needed; `otop doctor` says more"
+    )]
     Load(#[source] Box<EbpfError>),
     /// The kernel refused a program.
-    #[error("the kernel refused otop's BPF program ({0}): Linux 5.17 or newer is needed; `otop doctor` says more")]
+    #[error(
+        "the kernel refused otop's BPF program ({0}): Linux 5.17 or newer is needed; `otop doctor` says more"
+    )]
     Program(#[source] Box<ProgramError>),
     /// A map could not be used.
     #[error("cannot use a BPF map: {0}")]
@@ -43,7 +51,9 @@ pub enum Error {
     #[error("otop's BPF object has no {0}: this build is broken, build it again")]
     Object(&'static str),
     /// The perf events could not be opened.
-    #[error("cannot open the cpu-clock perf event on CPU {cpu} at {hz} Hz ({source}); `otop doctor` says what is missing")]
+    #[error(
+        "cannot open the cpu-clock perf event on CPU {cpu} at {hz} Hz ({source}); `otop doctor` says what is missing"
+    )]
     PerfEvent {
         /// On this CPU.
         cpu: u32,
@@ -59,22 +69,30 @@ pub enum Error {
 
 impl From<EbpfError> for Error {
     fn from(error: EbpfError) -> Self {
-        if denied(&error) { Self::Permission("load BPF programs") } else { Self::Load(Box::new(error)) }
+        if denied(&error) {
+            Self::Permission("load BPF programs")
+        } else {
+            Self::Load(Box::new(error))
+        }
     }
 }
 
 impl From<ProgramError> for Error {
     fn from(error: ProgramError) -> Self {
-        if denied(&error) { Self::Permission("load BPF programs") } else { Self::Program(Box::new(error)) }
+        if denied(&error) {
+            Self::Permission("load BPF programs")
+        } else {
+            Self::Program(Box::new(error))
+        }
     }
 }
 
-/// Whether EPERM or EACCES is at the bottom of it.
+/// Whether EPERM is at the bottom of it. (EACCES is how the verifier says no.)
 fn denied(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied) {
+        let code = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if code == Some(libc::EPERM) {
             return true;
         }
         cause = error.source();
@@ -167,14 +185,19 @@ unsafe impl aya::Pod for PodSettings {}
 impl Sampler {
     /// Loads and verifies the programs, and starts to record what processes do;
     /// samples are taken from [`Sampler::start`] on, so that what is mapped can be
-    /// looked up in between without a gap.
+    /// looked up in between without a gap. What the walk looks up is filled through
+    /// the [`Tables`].
     ///
     /// # Errors
     /// Where the kernel refuses; see [`Error`].
-    pub fn load(options: &Options) -> Result<Self, Error> {
+    pub fn load(options: &Options) -> Result<(Self, Tables), Error> {
         let online = cpus::online().map_err(Error::Cpus)?;
         let btf = Btf::from_sys_fs().map_err(|error| {
-            if denied(&error) { Error::Permission("read the kernel's BTF") } else { Error::Btf(error) }
+            if denied(&error) {
+                Error::Permission("read the kernel's BTF")
+            } else {
+                Error::Btf(error)
+            }
         })?;
         let ring_bytes = options.ring_bytes.unwrap_or_else(|| ring_bytes(online.len(), options.hz));
         let ring_bytes = ring_bytes.clamp(RING_BYTES_MIN, RING_BYTES_MAX).next_power_of_two();
@@ -187,6 +210,11 @@ impl Sampler {
         let ring = RingBuf::try_from(take_map(&mut object, "samples")?)?;
         let counters = PerCpuArray::try_from(take_map(&mut object, "counters")?)?;
         let settings = Array::try_from(take_map(&mut object, "configuration")?)?;
+        let tables = Tables::new(
+            take_map(&mut object, "processes")?,
+            take_map(&mut object, "tables")?,
+            take_map(&mut object, "rules")?,
+        )?;
         let mut sampler = Self {
             program,
             cpus: BTreeMap::new(),
@@ -201,7 +229,7 @@ impl Sampler {
         for cpu in online {
             sampler.open_cpu(cpu)?;
         }
-        Ok(sampler)
+        Ok((sampler, tables))
     }
 
     fn configure(&mut self, options: &Options) -> Result<(), Error> {
@@ -233,7 +261,9 @@ impl Sampler {
     fn open_cpu(&mut self, cpu: u32) -> Result<(), Error> {
         let hz = self.hz;
         let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::PermissionDenied => Error::Permission("open perf events for every process"),
+            io::ErrorKind::PermissionDenied => {
+                Error::Permission("open perf events for every process")
+            }
             _ => Error::PerfEvent { cpu, hz, source },
         };
         let side = SideBand::open(cpu).map_err(failed)?;
@@ -250,8 +280,11 @@ impl Sampler {
     pub fn start(&mut self) -> Result<(), Error> {
         for (cpu, events) in &self.cpus {
             let hz = self.hz;
-            perf::enable(&events.clock)
-                .map_err(|source| Error::PerfEvent { cpu: *cpu, hz, source })?;
+            perf::enable(&events.clock).map_err(|source| Error::PerfEvent {
+                cpu: *cpu,
+                hz,
+                source,
+            })?;
         }
         Ok(())
     }
@@ -271,7 +304,8 @@ impl Sampler {
     /// Where the list of CPUs cannot be read.
     pub fn follow_cpus(&mut self) -> Result<(), Error> {
         let online = cpus::online().map_err(Error::Cpus)?;
-        let gone: Vec<u32> = self.cpus.keys().copied().filter(|cpu| !online.contains(cpu)).collect();
+        let gone: Vec<u32> =
+            self.cpus.keys().copied().filter(|cpu| !online.contains(cpu)).collect();
         for cpu in gone {
             if let Some(events) = self.cpus.remove(&cpu) {
                 self.retired_ns += perf::time_enabled_ns(&events.clock).unwrap_or(0);

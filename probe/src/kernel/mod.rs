@@ -10,7 +10,9 @@ mod perf;
 pub mod records;
 pub mod sample;
 mod sideband;
+pub mod tables;
 
 pub use attach::{Error, Options, Sampler, Target};
 pub use records::ProcessRecord;
-pub use sample::RawSample;
+pub use sample::{CodeAddress, RawSample};
+pub use tables::Tables;

@@ -102,9 +102,7 @@ impl<'a> RawSample<'a> {
 /// In either part the first address is where the program counter was: for the
 /// user's part of a sample in the kernel, after the instruction that entered it,
 /// which lies in the same function.
-fn addresses(
-    part: &[u8],
-) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + '_ {
+fn addresses(part: &[u8]) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + '_ {
     part.chunks_exact(8).enumerate().map(|(depth, word)| {
         let address = word.try_into().map_or(0, u64::from_ne_bytes);
         if depth == 0 { CodeAddress::Instruction(address) } else { CodeAddress::Return(address) }
