@@ -1,0 +1,131 @@
+//! The thread that empties the kernel's buffers, and does nothing else.
+
+use super::{LiveOptions, Message};
+use crate::kernel::attach::{Batch, Sampler};
+use crate::kernel::{self, clock};
+use crate::profile::{KernelBooks, Latency};
+use hdrhistogram::Histogram;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+/// How often the buffers are emptied where nothing is urgent.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// No more often than this, however many processes are started.
+const PERIOD_MIN: Duration = Duration::from_millis(10);
+
+/// How often the counters are read and the CPUs looked after.
+const BOOKS_PERIOD: Duration = Duration::from_secs(1);
+
+/// What the kernel side has counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KernelReport {
+    pub(super) books: KernelBooks,
+    /// ns spent in the BPF program since it was attached.
+    pub(super) busy_ns: u64,
+    pub(super) cpus: u32,
+    pub(super) drain: Latency,
+    /// Records that were read from the ring.
+    pub(super) received: u64,
+}
+
+/// Loads and attaches, then drains until `stop`; tells everything to `out`.
+pub(super) fn run(options: &LiveOptions, stop: &AtomicBool, out: &SyncSender<Message>) {
+    let loaded = Sampler::load(&kernel::Options {
+        hz: options.hz,
+        target: options.target.clone(),
+        own_pids: options.own_pids.clone(),
+        ring_bytes: options.ring_bytes,
+    });
+    let (sampler, tables) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let _ = out.send(Message::Failed(error.to_string()));
+            return;
+        }
+    };
+    // The records of what is mapped from here on are being written; the scan that
+    // this message starts finds what was mapped before.
+    if out.send(Message::Attached(Box::new(tables))).is_err() {
+        return;
+    }
+    let mut drain = Drain {
+        sampler,
+        latency: Histogram::new(3).ok(),
+        received: 0,
+        next_books: Instant::now() + BOOKS_PERIOD,
+    };
+    if let Err(error) = drain.sampler.start() {
+        let _ = out.send(Message::Failed(error.to_string()));
+        return;
+    }
+    while !stop.load(Ordering::Relaxed) {
+        if !drain.round(out) {
+            return;
+        }
+        drain.wait();
+    }
+    drain.sampler.stop();
+    let _ = drain.round(out);
+    let _ = out.send(Message::Kernel(Box::new(drain.report())));
+    let _ = out.send(Message::Detached);
+}
+
+struct Drain {
+    sampler: Sampler,
+    latency: Option<Histogram<u64>>,
+    received: u64,
+    next_books: Instant,
+}
+
+impl Drain {
+    /// Empties the buffers once; false where nobody listens any more.
+    fn round(&mut self, out: &SyncSender<Message>) -> bool {
+        let start_ns = clock::monotonic_ns();
+        let mut batch = Batch::default();
+        self.sampler.drain(&mut batch);
+        self.received += batch.sample_ends.len() as u64;
+        if let Some(latency) = &mut self.latency {
+            latency.saturating_record(clock::monotonic_ns() - start_ns);
+        }
+        if out.send(Message::Batch(batch)).is_err() {
+            return false;
+        }
+        if Instant::now() < self.next_books {
+            return true;
+        }
+        self.next_books = Instant::now() + BOOKS_PERIOD;
+        if let Err(error) = self.sampler.follow_cpus() {
+            let _ = out.send(Message::Note(error.to_string()));
+        }
+        out.send(Message::Kernel(Box::new(self.report()))).is_ok()
+    }
+
+    fn report(&self) -> KernelReport {
+        // A map that cannot be read now was read a second ago: the next one will do.
+        let (books, busy_ns) = self.sampler.books().unwrap_or_default();
+        KernelReport {
+            books,
+            busy_ns,
+            cpus: u32::try_from(self.sampler.cpus_len()).unwrap_or(u32::MAX),
+            drain: super::latency("drain", self.latency.as_ref()),
+            received: self.received,
+        }
+    }
+
+    /// Waits for the next round: a period, or less where processes are started
+    /// faster than that (the walk needs to know what they have mapped).
+    fn wait(&self) {
+        std::thread::sleep(PERIOD_MIN);
+        let rest = PERIOD - PERIOD_MIN;
+        let mut fds: Vec<_> =
+            self.sampler.wake_fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let timeout = Timespec { tv_sec: 0, tv_nsec: rest.subsec_nanos().into() };
+        if poll(&mut fds, Some(&timeout)).is_err() {
+            // Interrupted by a signal, say: a round too early does no harm.
+            std::thread::sleep(PERIOD_MIN);
+        }
+    }
+}
