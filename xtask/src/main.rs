@@ -3,6 +3,9 @@
 
 mod bpf;
 
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -18,8 +21,12 @@ enum Chore {
     Bpf(bpf::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().chore {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().chore {
         Chore::Bpf(options) => bpf::run(&options),
-    }
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    ExitCode::FAILURE
 }
