@@ -1,2 +1,32 @@
-//! Chores.
-fn main() {}
+//! otop's chores, run as `cargo xtask <chore>`: what a developer does now and
+//! then, and what a build must never need.
+
+mod bpf;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "otop's chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Compile the BPF programs into the object files that are committed
+    Bpf(bpf::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().chore {
+        Chore::Bpf(options) => bpf::run(&options),
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    ExitCode::FAILURE
+}
