@@ -6,7 +6,8 @@ use crate::kernel::{self, clock};
 use crate::profile::{KernelBooks, Latency};
 use hdrhistogram::Histogram;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -31,46 +32,68 @@ pub(super) struct KernelReport {
     pub(super) received: u64,
 }
 
-/// Loads and attaches, then drains until `stop`; tells everything to `out`.
-pub(super) fn run(options: &LiveOptions, stop: &AtomicBool, out: &SyncSender<Message>) {
-    let loaded = Sampler::load(&kernel::Options {
-        hz: options.hz,
-        target: options.target.clone(),
-        own_pids: options.own_pids.clone(),
-        ring_bytes: options.ring_bytes,
-    });
-    let (sampler, tables) = match loaded {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            let _ = out.send(Message::Failed(error.to_string()));
-            return;
+/// What the thread is given.
+pub(super) struct Thread {
+    pub(super) options: LiveOptions,
+    pub(super) stop: Arc<AtomicBool>,
+    /// The process that reads files for us; 0 where none runs.
+    pub(super) worker: Arc<AtomicU32>,
+    pub(super) out: SyncSender<Message>,
+}
+
+impl Thread {
+    /// Loads and attaches, then drains until it is told to stop.
+    pub(super) fn run(self) {
+        if let Err(error) = self.sample() {
+            // Nobody listens where the collector has ended before.
+            let _ = self.out.send(Message::Failed(error.to_string()));
         }
-    };
-    // The records of what is mapped from here on are being written; the scan that
-    // this message starts finds what was mapped before.
-    if out.send(Message::Attached(Box::new(tables))).is_err() {
-        return;
     }
-    let mut drain = Drain {
-        sampler,
-        latency: Histogram::new(3).ok(),
-        received: 0,
-        next_books: Instant::now() + BOOKS_PERIOD,
-    };
-    if let Err(error) = drain.sampler.start() {
-        let _ = out.send(Message::Failed(error.to_string()));
-        return;
-    }
-    while !stop.load(Ordering::Relaxed) {
-        if !drain.round(out) {
-            return;
+
+    fn sample(&self) -> Result<(), kernel::Error> {
+        let options = &self.options;
+        let (sampler, tables) = Sampler::load(&kernel::Options {
+            hz: options.hz,
+            target: options.target.clone(),
+            own_pids: options.own_pids.clone(),
+            ring_bytes: options.ring_bytes,
+        })?;
+        // The records of what is mapped from here on are being written; the scan
+        // that this message starts finds what was mapped before.
+        let _ = self.out.send(Message::Attached(Box::new(tables)));
+        let mut drain = Drain {
+            sampler,
+            latency: Histogram::new(3).ok(),
+            received: 0,
+            next_books: Instant::now() + BOOKS_PERIOD,
+            worker: 0,
+        };
+        drain.sampler.start()?;
+        while !self.stop.load(Ordering::Relaxed) {
+            self.leave_worker_out(&mut drain)?;
+            if !drain.round(&self.out) {
+                return Ok(());
+            }
+            drain.wait();
         }
-        drain.wait();
+        drain.sampler.stop();
+        drain.round(&self.out);
+        let _ = self.out.send(Message::Kernel(Box::new(drain.report())));
+        let _ = self.out.send(Message::Detached);
+        Ok(())
     }
-    drain.sampler.stop();
-    let _ = drain.round(out);
-    let _ = out.send(Message::Kernel(Box::new(drain.report())));
-    let _ = out.send(Message::Detached);
+
+    /// The worker is part of otop: where otop is left out, it is, too.
+    fn leave_worker_out(&self, drain: &mut Drain) -> Result<(), kernel::Error> {
+        let worker = self.worker.load(Ordering::Relaxed);
+        if worker == drain.worker || self.options.own_pids.is_empty() {
+            return Ok(());
+        }
+        drain.worker = worker;
+        let mut pids = self.options.own_pids.clone();
+        pids.push(worker);
+        drain.sampler.set_own_pids(&pids)
+    }
 }
 
 struct Drain {
@@ -78,6 +101,7 @@ struct Drain {
     latency: Option<Histogram<u64>>,
     received: u64,
     next_books: Instant,
+    worker: u32,
 }
 
 impl Drain {

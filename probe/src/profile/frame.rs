@@ -134,7 +134,7 @@ pub enum MappingKind {
     /// Code of one process without a file: a JIT's, mostly.
     Anonymous(ProcessKey),
     /// Nothing was mapped at the address, or the mapping was not seen.
-    Unknown(ProcessKey),
+    Unknown,
 }
 
 /// A mapped file or other code region.

@@ -5,7 +5,7 @@ use super::slice::{SLICE_NS, Series};
 use super::{
     Books, Frame, FrameHandle, Function, FunctionHandle, Host, HostHandle, Line, Mapping,
     MappingHandle, MappingKind, Moment, Naming, Point, Process, ProcessHandle, ProcessKey,
-    SampleType, Slice, Snapshot, StackHandle, StackTree, Symbol, Tables, Text, Thread,
+    SampleType, Slice, Snapshot, StackHandle, StackTree, Symbol, SymbolHandle, Tables, Text, Thread,
     ThreadHandle, Unresolved,
 };
 use foldhash::HashMap;
@@ -27,8 +27,7 @@ pub struct Budget {
     pub frames: usize,
     /// Process incarnations and, separately, threads (about 200 bytes), likewise.
     pub processes: usize,
-    /// Mappings (about 150 bytes). Never forgotten, so that handles to them stay
-    /// valid; past the limit new ones are all `[too many files]`.
+    /// Mappings (about 150 bytes), likewise.
     pub mappings: usize,
 }
 
@@ -83,9 +82,8 @@ impl Store {
         Self { budget, sample_types, started_at, ..Self::default() }
     }
 
-    /// Changes whenever handles to hosts' processes, threads, frames and stacks
-    /// have been renumbered; a cache of them is then void. Mapping and host
-    /// handles stay.
+    /// Changes whenever handles have been renumbered (but those of hosts): a cache
+    /// of them is then void.
     #[must_use]
     pub const fn epoch(&self) -> u32 {
         self.epoch
@@ -143,19 +141,8 @@ impl Store {
         if let Some(known) = self.mappings.get(&mapping.kind) {
             return *known;
         }
-        let mapping = if self.tables.mappings.len() < self.budget.mappings {
-            mapping.clone()
-        } else {
-            let device_inode = (u64::MAX, u64::MAX);
-            let kind = MappingKind::File { build_id: None, device_inode };
-            if let Some(known) = self.mappings.get(&kind) {
-                return *known;
-            }
-            Mapping { kind, path: Text::from("[too many files]") }
-        };
-        let kind = mapping.kind.clone();
-        let handle = self.tables.mappings.push(mapping);
-        self.mappings.insert(kind, handle);
+        let handle = self.tables.mappings.push(mapping.clone());
+        self.mappings.insert(mapping.kind.clone(), handle);
         handle
     }
 
@@ -186,6 +173,13 @@ impl Store {
     pub fn take_unnamed(&mut self) -> Vec<Frame> {
         let unnamed = std::mem::take(&mut self.unnamed);
         unnamed.into_iter().filter_map(|handle| self.tables.frames.get(handle).copied()).collect()
+    }
+
+    /// Has a frame that [`Store::take_unnamed`] gave out given out once more.
+    pub fn ask_again(&mut self, frame: &Frame) {
+        if let Some(handle) = self.frames.get(frame) {
+            self.unnamed.push(*handle);
+        }
     }
 
     /// Names a frame: the functions there, innermost first. Nothing happens
@@ -296,6 +290,7 @@ impl Store {
             || self.tables.frames.len() > self.budget.frames
             || self.tables.processes.len() > self.budget.processes
             || self.tables.threads.len() > self.budget.processes
+            || self.tables.mappings.len() > self.budget.mappings
     }
 
     fn drop_oldest_half(&mut self) {
@@ -324,9 +319,9 @@ impl Store {
         self.threads.clear();
         self.frames.clear();
         self.functions.clear();
+        self.mappings.clear();
         self.unnamed.clear();
         self.tables.hosts = old.hosts.clone();
-        self.tables.mappings = old.mappings.clone();
         let mut moved = Moved::new(&old, &old_stacks);
         self.history = history.iter().map(|slice| Arc::new(moved.slice(slice, self))).collect();
         self.epoch += 1;
@@ -373,12 +368,13 @@ struct Moved<'a> {
     old_stacks: &'a StackTree,
     threads: HashMap<ThreadHandle, ThreadHandle>,
     stacks: HashMap<StackHandle, StackHandle>,
+    frames: HashMap<FrameHandle, FrameHandle>,
 }
 
 impl<'a> Moved<'a> {
     fn new(old: &'a Tables, old_stacks: &'a StackTree) -> Self {
-        let (threads, stacks) = (HashMap::default(), HashMap::default());
-        Self { old, old_stacks, threads, stacks }
+        let (threads, stacks, frames) = Default::default();
+        Self { old, old_stacks, threads, stacks, frames }
     }
 
     fn slice(&mut self, slice: &Slice, store: &mut Store) -> Slice {
@@ -420,36 +416,35 @@ impl<'a> Moved<'a> {
         new
     }
 
-    fn frame(&self, handle: FrameHandle, store: &mut Store) -> Option<FrameHandle> {
-        let frame = self.old.frames.get(handle)?;
-        let known = store.frames.contains_key(frame);
-        let new = store.frame(*frame);
-        if known {
-            return Some(new);
+    fn frame(&mut self, handle: FrameHandle, store: &mut Store) -> Option<FrameHandle> {
+        if let Some(known) = self.frames.get(&handle) {
+            return Some(*known);
         }
-        let naming = self.old.namings.get(handle)?;
-        match naming {
-            // Still asked for: the answer finds the frame by its value. Asking
-            // again would do no harm, but it would cost.
-            Naming::Pending => {}
-            Naming::Unresolved(why) => store.unresolved(frame, *why),
+        let frame = self.old.frames.get(handle)?;
+        let mapping = store.mapping(self.old.mappings.get(frame.mapping)?);
+        let frame = Frame { mapping, ..*frame };
+        let new = store.frame(frame);
+        self.frames.insert(handle, new);
+        match self.old.namings.get(handle)? {
+            // Asked for under its old handles: it waits to be asked for again.
+            Naming::Pending => return Some(new),
+            Naming::Unresolved(why) => store.unresolved(&frame, *why),
             Naming::Named(symbol) => {
-                let lines: Vec<_> = self
-                    .old
-                    .symbols
-                    .get(*symbol)?
-                    .lines
-                    .iter()
-                    .filter_map(|line| {
-                        let function = self.old.functions.get(line.function)?.clone();
-                        Some(NamedLine { function, line: line.line })
-                    })
-                    .collect();
-                store.name(frame, &lines);
+                let lines = self.lines(*symbol)?;
+                store.name(&frame, &lines);
             }
         }
-        store.unnamed.retain(|unnamed| *unnamed != new || *naming == Naming::Pending);
+        store.unnamed.pop();
         Some(new)
+    }
+
+    fn lines(&self, symbol: SymbolHandle) -> Option<Vec<NamedLine>> {
+        let lines = self.old.symbols.get(symbol)?.lines.iter();
+        let named = lines.filter_map(|line| {
+            let function = self.old.functions.get(line.function)?.clone();
+            Some(NamedLine { function, line: line.line })
+        });
+        Some(named.collect())
     }
 }
 

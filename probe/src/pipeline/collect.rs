@@ -1,0 +1,221 @@
+//! The thread that owns the model: takes in what the others send, and publishes
+//! snapshots.
+
+use super::drain::KernelReport;
+use super::naming::{Job, Named, Naming};
+use super::own::OwnCost;
+use super::resolve::Resolver;
+use super::timeline::{Moment, Timeline};
+use super::{LiveOptions, Message, Shared};
+use crate::kernel::{attach::Batch, clock};
+use crate::profile::{Books, Command, Host, HostHandle, SampleType, Snapshot, Store, WalkEnd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+/// How often snapshots are published at the start, so that the first named
+/// picture need not wait for a whole tick.
+const FIRST_TICK: Duration = Duration::from_millis(50);
+/// For how long.
+const FIRST_TICKS: Duration = Duration::from_secs(2);
+/// How long names are waited for after sampling has ended.
+const LAST_NAMES: Duration = Duration::from_secs(5);
+/// Notes that are kept.
+const NOTES_MAX: usize = 16;
+
+/// Collects until everything has been said.
+pub(super) fn run(
+    options: LiveOptions,
+    worker: Arc<AtomicU32>,
+    inbox: &Receiver<Message>,
+    out: &SyncSender<Message>,
+    shared: &Shared,
+) {
+    let mut collector = Collector::new(options, worker, out.clone());
+    let mut reason = String::new();
+    loop {
+        let timeout = collector.next_tick.saturating_duration_since(Instant::now());
+        match inbox.recv_timeout(timeout) {
+            Ok(Message::Failed(why)) => {
+                reason = why;
+                break;
+            }
+            Ok(Message::Detached) => break,
+            Ok(message) => collector.take(message),
+            Err(RecvTimeoutError::Timeout) => shared.publish(collector.tick()),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    collector.finish(inbox);
+    shared.publish(collector.tick());
+    shared.end(reason);
+}
+
+struct Collector {
+    options: LiveOptions,
+    store: Store,
+    host: HostHandle,
+    resolver: Resolver,
+    timeline: Timeline,
+    naming: Naming,
+    books: Books,
+    kernel: KernelReport,
+    own: OwnCost,
+    lost_decode: u64,
+    started: Instant,
+    next_tick: Instant,
+    next_second: Instant,
+}
+
+impl Collector {
+    fn new(options: LiveOptions, worker: Arc<AtomicU32>, out: SyncSender<Message>) -> Self {
+        let cpu = SampleType {
+            kind: "samples".into(),
+            unit: "count".into(),
+            period_ns: 1_000_000_000 / u64::from(options.hz.max(1)),
+        };
+        let mut store = Store::new(options.budget, vec![cpu], clock::now());
+        let host = store.host(host(0));
+        let now = Instant::now();
+        let naming = Naming::start(options.worker.clone(), worker, out);
+        Self {
+            books: Books { hz: options.hz, ..Books::default() },
+            options,
+            store,
+            host,
+            resolver: Resolver::new(host),
+            timeline: Timeline::default(),
+            naming,
+            kernel: KernelReport::default(),
+            own: OwnCost::default(),
+            lost_decode: 0,
+            started: now,
+            next_tick: now + FIRST_TICK,
+            next_second: now,
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Attached(_tables) => {
+                if let Err(error) = self.resolver.scan() {
+                    self.note(format!("cannot read /proc ({error}): only new processes have names"));
+                }
+            }
+            Message::Batch(batch) => self.batch(&batch),
+            Message::Kernel(report) => self.kernel = *report,
+            Message::Named(named) => self.named(named),
+            Message::Note(note) => self.note(note),
+            Message::Command(Command::Reset) => self.store.forget_history(),
+            Message::Failed(_) | Message::Detached => {}
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        let notes = &mut self.books.notes;
+        if notes.len() < NOTES_MAX && !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+
+    fn batch(&mut self, batch: &Batch) {
+        let Self { timeline, resolver, store, books, lost_decode, .. } = self;
+        timeline.advance(batch, |moment| match moment {
+            Moment::Record(record) => resolver.record(record),
+            Moment::Malformed => *lost_decode += 1,
+            Moment::Sample(sample) => {
+                if let Some(count) = books.walk_ends.get_mut(sample.walk_end as usize) {
+                    *count += 1;
+                }
+                resolver.sample(&sample, store);
+            }
+        });
+        self.resolver.look_up_wanted();
+        self.resolver.processes.expire(batch.complete_until_ns);
+        self.ask();
+    }
+
+    /// Asks for the names of frames that are new.
+    fn ask(&mut self) {
+        let epoch = self.store.epoch();
+        let unnamed = self.store.take_unnamed();
+        let jobs = Job::group(epoch, unnamed, &self.store, &self.resolver.catalog);
+        for frame in self.naming.ask(jobs) {
+            // The queue is full: the frame waits for another turn.
+            self.store.ask_again(&frame);
+        }
+    }
+
+    fn named(&mut self, named: Named) {
+        self.naming.answered(&named);
+        if let Some((device_inode, build_id)) = named.identity {
+            self.resolver.catalog.identified(device_inode, build_id);
+        }
+        if named.epoch != self.store.epoch() {
+            // Renumbered meanwhile: those frames have been asked for anew.
+            return;
+        }
+        for (frame, answer) in &named.frames {
+            match answer {
+                Ok(lines) => self.store.name(frame, lines),
+                Err(why) => self.store.unresolved(frame, *why),
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Snapshot {
+        let now = Instant::now();
+        let early = now.duration_since(self.started) < FIRST_TICKS;
+        self.next_tick = now + if early { FIRST_TICK } else { self.options.tick };
+        let moment = clock::now();
+        self.store.age(moment.monotonic_ns);
+        if now >= self.next_second {
+            self.next_second = now + Duration::from_secs(1);
+            self.own.update(&self.naming.worker_pids(), self.kernel.busy_ns);
+            self.store.update_host(self.host, host(self.kernel.cpus));
+        }
+        self.store.snapshot(moment, self.current_books())
+    }
+
+    fn current_books(&self) -> Books {
+        let mut books = self.books.clone();
+        books.kernel = self.kernel.books;
+        let user = &mut books.user;
+        user.received = self.kernel.received.saturating_sub(self.timeline.held() as u64);
+        user.lost_decode = self.lost_decode;
+        user.lost_process_records = self.timeline.lost_records();
+        books.latencies = vec![self.kernel.drain.clone(), self.naming.latency()];
+        books.own_cpu_percent = self.own.cpu_percent;
+        books.bpf_cpu_percent = Some(self.own.bpf_percent);
+        books.own_rss_bytes = self.own.rss_bytes;
+        books
+    }
+
+    /// Takes in everything that is still on its way.
+    fn finish(&mut self, inbox: &Receiver<Message>) {
+        // What was held back is complete now.
+        self.batch(&Batch { complete_until_ns: u64::MAX, ..Batch::default() });
+        let deadline = Instant::now() + LAST_NAMES;
+        while self.naming.waiting() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match inbox.recv_timeout(left) {
+                Ok(message) => self.take(message),
+                Err(_) => break,
+            }
+            self.ask();
+        }
+    }
+}
+
+/// This host, with `cpus` on line.
+fn host(cpus: u32) -> Host {
+    let uname = rustix::system::uname();
+    Host {
+        name: crate::profile::Text::from_bytes(uname.nodename().to_bytes()),
+        kernel: crate::profile::Text::from_bytes(uname.release().to_bytes()),
+        cpus,
+    }
+}
+
+const _: () = assert!(WalkEnd::COUNT == WalkEnd::ALL.len());
