@@ -204,6 +204,10 @@ fn functions_of(elf: &Elf, debug: Option<&Elf>) -> Result<Option<(Functions, Own
 /// Whether `debug` was split off `elf`: by build id, or, where one has none, by
 /// the checksum in the debug link.
 fn belongs(elf: &Elf, debug: &Elf) -> bool {
+    // The stripped file itself has the right build id, and no use.
+    if [".symtab", ".debug_info"].iter().all(|name| debug.section(name).is_none()) {
+        return false;
+    }
     match (elf.build_id(), debug.build_id()) {
         (Some(own), Some(other)) => own == other,
         _ => elf.debug_link().is_some_and(|(_, crc)| debug.image().crc32() == Ok(crc)),
