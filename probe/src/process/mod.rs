@@ -10,9 +10,11 @@
 pub mod cgroup;
 pub mod clock;
 pub mod event;
+pub mod files;
 pub mod intern;
 pub mod life;
 pub mod maps;
+pub mod open;
 pub mod place;
 pub mod proc;
 pub mod regions;
@@ -22,7 +24,9 @@ pub mod table;
 
 pub use cgroup::Cgroups;
 pub use event::{Change, Event};
+pub use files::{Files, Opened, Proof};
 pub use life::Incarnation;
+pub use open::OpenError;
 pub use proc::Proc;
 pub use regions::{Region, RegionFile, Regions};
 pub use scan::{Scan, Seen};

@@ -11,7 +11,7 @@ use super::life::{Incarnation, Life, Miss};
 use super::regions::Region;
 use super::scan::Seen;
 use super::stat::StartRange;
-use crate::profile::{Place, Text};
+use crate::profile::Place;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// How many processes are known at a time, the dead included.

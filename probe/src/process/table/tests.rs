@@ -1,5 +1,6 @@
 use super::super::regions::{RegionFile, Regions};
 use super::*;
+use crate::profile::Text;
 use std::sync::Arc;
 
 const MS: u64 = 1_000_000;
