@@ -13,7 +13,7 @@
 
 pub mod format;
 pub mod kernel;
-//pub mod pipeline;
+pub mod pipeline;
 pub mod process;
 pub mod profile;
 pub mod symbol;

@@ -134,9 +134,7 @@ impl Catalog {
             RegionFile::File { build_id, device_inode, path } => {
                 let known = self.build_ids.get(device_inode).copied();
                 let kind = match build_id.or(known) {
-                    Some(id) => {
-                        MappingKind::File { build_id: Some(id), device_inode: (0, 0) }
-                    }
+                    Some(id) => MappingKind::File { build_id: Some(id), device_inode: (0, 0) },
                     None => MappingKind::File { build_id: None, device_inode: *device_inode },
                 };
                 (kind, path.clone())

@@ -100,7 +100,9 @@ impl Collector {
         match message {
             Message::Attached(_tables) => {
                 if let Err(error) = self.resolver.scan() {
-                    self.note(format!("cannot read /proc ({error}): only new processes have names"));
+                    self.note(format!(
+                        "cannot read /proc ({error}): only new processes have names"
+                    ));
                 }
             }
             Message::Batch(batch) => self.batch(&batch),

@@ -63,7 +63,7 @@ impl Thread {
         let _ = self.out.send(Message::Attached(Box::new(tables)));
         let mut drain = Drain {
             sampler,
-            latency: Histogram::new(3).ok(),
+            latency: super::histogram(),
             received: 0,
             next_books: Instant::now() + BOOKS_PERIOD,
             worker: 0,

@@ -195,6 +195,14 @@ impl Source for Live {
     }
 }
 
+/// The longest latency that is told apart from longer ones: a minute.
+const LATENCY_NS_MAX: u64 = 60_000_000_000;
+
+/// An empty histogram of latencies, in ns, to three digits.
+fn histogram() -> Option<Histogram<u64>> {
+    Histogram::new_with_max(LATENCY_NS_MAX, 3).ok()
+}
+
 /// A summary of `histogram`, whose values are ns.
 fn latency(part: &'static str, histogram: Option<&Histogram<u64>>) -> Latency {
     histogram.map_or_else(Latency::default, |histogram| Latency {

@@ -3,10 +3,10 @@
 use super::Message;
 use super::catalog::{Catalog, Witness};
 use crate::kernel::clock;
-use crate::process::files::{Files, Proof};
-use crate::process::files::Opened;
-use crate::process::open::OpenError;
 use crate::process::RegionFile;
+use crate::process::files::Opened;
+use crate::process::files::{Files, Proof};
+use crate::process::open::OpenError;
 use crate::profile::store::NamedLine;
 use crate::profile::{
     BuildId, Frame, FrameKind, Latency, MappingHandle, MappingKind, Store, Text, Unresolved,
@@ -124,7 +124,8 @@ impl Naming {
         let jobs = match started {
             Ok(_) => Some(jobs),
             Err(error) => {
-                let _ = out.try_send(Message::Note(format!("cannot start a thread for names: {error}")));
+                let _ = out
+                    .try_send(Message::Note(format!("cannot start a thread for names: {error}")));
                 None
             }
         };
@@ -195,7 +196,7 @@ impl Symbolizer {
             files: Files::default(),
             known: HashMap::default(),
             next_key: 0,
-            latency: Histogram::new(3).ok(),
+            latency: super::histogram(),
             worker,
             out,
             lines: VecDeque::new(),
@@ -258,12 +259,23 @@ impl Symbolizer {
         let module = job.module.clone();
         let (key, kind, identity, has_lines) = match job.place.as_ref().map_err(|why| *why)? {
             Place::Kernel => {
-                let kallsyms = std::fs::File::open("/proc/kallsyms").map_err(|_| Unresolved::Denied)?;
-                (self.known(&job.kind).key, ObjectKind::Kernel { kallsyms: kallsyms.into() }, None, false)
+                let kallsyms =
+                    std::fs::File::open("/proc/kallsyms").map_err(|_| Unresolved::Denied)?;
+                (
+                    self.known(&job.kind).key,
+                    ObjectKind::Kernel { kallsyms: kallsyms.into() },
+                    None,
+                    false,
+                )
             }
             Place::Vdso => {
                 let file = symbol::vdso_image().map_err(|_| Unresolved::NoFile)?;
-                (self.known(&job.kind).key, ObjectKind::File { file, debug: Vec::new() }, None, false)
+                (
+                    self.known(&job.kind).key,
+                    ObjectKind::File { file, debug: Vec::new() },
+                    None,
+                    false,
+                )
             }
             Place::File(witness) => {
                 let (key, file, debug, identity, has_lines) = self.open(&job.kind, witness)?;
@@ -288,8 +300,12 @@ impl Symbolizer {
         if self.known(kind).identity.is_none() {
             let identity = self.client.identify(key, file.as_fd())?;
             news = identified(&witness.region.file, &identity);
-            let path = witness.region.file.path().unwrap_or_default();
-            let debug = symbol::candidates(&identity, Path::new(path));
+            let debug = match &*witness.region.file {
+                RegionFile::File { path, .. } => {
+                    symbol::candidates(&identity, Path::new(path.as_str()))
+                }
+                _ => Vec::new(),
+            };
             let known = self.known(kind);
             known.debug = debug;
             known.identity = Some(identity);

@@ -32,7 +32,11 @@ impl OwnCost {
     }
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "two digits are shown")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "two digits are shown"
+)]
 fn percent(part: u64, whole: u64) -> f32 {
     (part as f64 * 100.0 / whole as f64) as f32
 }

@@ -81,7 +81,12 @@ impl Resolver {
         }
     }
 
-    fn process(&mut self, key: ProcessKey, sample: &RawSample<'_>, store: &mut Store) -> ProcessHandle {
+    fn process(
+        &mut self,
+        key: ProcessKey,
+        sample: &RawSample<'_>,
+        store: &mut Store,
+    ) -> ProcessHandle {
         let who = who(sample);
         let Self { processes, cgroups, .. } = self;
         store.process(key, || {
@@ -91,9 +96,9 @@ impl Resolver {
                 key,
                 name: Text::from_bytes(sample.process_name),
                 exe: known.and_then(|known| known.exe.clone()),
-                place: place.or_else(|| known.map(|known| known.place.clone())).unwrap_or_else(
-                    || Place { cgroup_id: sample.cgroup_id, ..Place::default() },
-                ),
+                place: place
+                    .or_else(|| known.map(|known| known.place.clone()))
+                    .unwrap_or_else(|| Place { cgroup_id: sample.cgroup_id, ..Place::default() }),
             }
         })
     }

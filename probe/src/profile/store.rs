@@ -5,8 +5,8 @@ use super::slice::{SLICE_NS, Series};
 use super::{
     Books, Frame, FrameHandle, Function, FunctionHandle, Host, HostHandle, Line, Mapping,
     MappingHandle, MappingKind, Moment, Naming, Point, Process, ProcessHandle, ProcessKey,
-    SampleType, Slice, Snapshot, StackHandle, StackTree, Symbol, SymbolHandle, Tables, Text, Thread,
-    ThreadHandle, Unresolved,
+    SampleType, Slice, Snapshot, StackHandle, StackTree, Symbol, SymbolHandle, Tables, Text,
+    Thread, ThreadHandle, Unresolved,
 };
 use foldhash::HashMap;
 use std::collections::VecDeque;
