@@ -44,7 +44,8 @@ fn rust(name: &str) -> Option<Name> {
 /// Whether a legacy name ends in `17h<16 hex digits>E`, perhaps with a suffix of
 /// the optimizer (`.llvm.123`).
 fn has_legacy_hash(name: &str) -> bool {
-    let name = name.split('.').next().unwrap_or(name);
+    // Not at any dot: legacy names have `..` for `::` within a path.
+    let name = name.split_once(".llvm.").map_or(name, |(name, _)| name);
     let hash = name.strip_suffix('E').and_then(|name| name.get(name.len().checked_sub(19)?..));
     hash.and_then(|hash| hash.strip_prefix("17h"))
         .is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
