@@ -127,6 +127,10 @@ pub mod table {
     /// Rules are numbered by 16 bits, machine-wide. Rule 0 is always
     /// [`CFA_NONE`].
     pub const RULES_MAX: usize = 65_536;
+    /// The number of the rule of [`CFA_NONE`], in every table.
+    pub const RULE_NONE: u16 = 0;
+    /// The number of the rule of [`CFA_UNSUPPORTED`], in every table.
+    pub const RULE_UNSUPPORTED: u16 = 1;
 
     /// Where the rows of a bucket are; all zero where there is no code.
     #[repr(C)]
@@ -224,7 +228,7 @@ pub mod table {
     /// CFA = frame pointer + offset.
     pub const CFA_FP: u8 = 2;
     /// CFA = sp + 8 + ((ip & 15) >= offset ? 8 : 0): a PLT entry (System V ABI,
-    /// x86-64, as binutils writes its .eh_frame expression).
+    /// x86-64, as binutils writes its `.eh_frame` expression).
     pub const CFA_PLT: u8 = 3;
     /// CFA = register + offset; known only where all registers are (the leaf).
     pub const CFA_REGISTER: u8 = 4;
@@ -249,4 +253,10 @@ pub mod table {
     pub const FP_AND_RA_AT_CFA: u8 = 3;
     /// arm64: the return address is still in the link register (the leaf).
     pub const RA_IN_REGISTER: u8 = 4;
+    /// It is at the frame's own frame pointer + `fp_offset`, since the CFA is read
+    /// from memory and has no fixed distance to it (a stack that gcc realigned).
+    pub const FP_AT_FP: u8 = 5;
+    /// arm64: it is the frame's own, and the return address is at
+    /// CFA + `fp_offset`.
+    pub const RA_AT_CFA: u8 = 6;
 }
