@@ -12,6 +12,7 @@ pub mod clock;
 pub mod event;
 pub mod files;
 pub mod intern;
+pub mod launch;
 pub mod life;
 pub mod maps;
 pub mod open;
@@ -21,6 +22,7 @@ pub mod regions;
 pub mod scan;
 pub mod stat;
 pub mod table;
+pub mod user;
 
 pub use cgroup::Cgroups;
 pub use event::{Change, Event};
