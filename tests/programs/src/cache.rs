@@ -1,5 +1,5 @@
-//! Builds each recipe once: a program's name in the cache holds a hash of all
-//! that goes into it.
+//! Builds each recipe once, into a folder named by a hash of all that goes into
+//! it; the program's own name is plain, since tests see it as a process's name.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ static BUILDS: AtomicU32 = AtomicU32::new(0);
 
 /// The path of what `recipe` makes, made now if it was not before.
 pub(crate) fn build(recipe: &Recipe) -> Result<PathBuf, Missing> {
-    let folder = folder();
-    let program = folder.join(format!("{}-{:016x}", recipe.name, key(recipe)?));
+    let folder = folder().join(format!("{:016x}", key(recipe)?));
+    let program = folder.join(&recipe.name);
     if program.exists() {
         return Ok(program);
     }
