@@ -207,7 +207,7 @@ impl<'a> Labels<'a> {
             let Some(mapping) = mapping() else { return MODULE_UNKNOWN.into() };
             match (&mapping.kind, mapping.module()) {
                 (MappingKind::Kernel, _) => "kernel".into(),
-                (MappingKind::Unknown(_), _) | (_, "") => MODULE_UNKNOWN.into(),
+                (MappingKind::Unknown, _) | (_, "") => MODULE_UNKNOWN.into(),
                 (_, module) => module.into(),
             }
         };

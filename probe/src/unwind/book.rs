@@ -39,11 +39,10 @@ impl Table {
     /// Replaces the rows' numbers by those that [`RuleBook::intern`] gave for
     /// [`Table::rules`].
     pub fn renumber(&mut self, ids: &[u16]) {
-        for leaf in self.pages.iter_mut().skip(1).take(self.leaves) {
-            for row in leaf.entry.iter_mut().take(leaf.count as usize) {
-                let number = ids.get((*row & 0xffff) as usize).copied();
-                *row = *row & 0xffff_0000 | u32::from(number.unwrap_or(RULE_UNSUPPORTED));
-            }
+        let directory = self.paged.directory;
+        for row in self.paged.pages.iter_mut().skip(directory).flat_map(|page| &mut page.0) {
+            let number = ids.get((*row & 0xffff) as usize).copied();
+            *row = *row & 0xffff_0000 | u32::from(number.unwrap_or(RULE_UNSUPPORTED));
         }
     }
 }

@@ -27,7 +27,6 @@ mod rows;
 pub use book::RuleBook;
 pub use error::Error;
 pub use limits::Limits;
-pub use pages::lookup;
 pub use registers::Unsupported;
 
 use cfi::CallFrames;
@@ -36,20 +35,40 @@ use gimli::{BaseAddresses, DebugFrame, EhFrame, LittleEndian, Vendor};
 use gopclntab::Pclntab;
 use image::{Image, Machine, Section};
 use limits::Budget;
+use pages::Paged;
 use probe_ebpf::table::{Page, Rule};
 use rows::Rows;
 
 /// The unwind table of one ELF file.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// Page 0 is the root, see [`probe_ebpf::table::Page`].
-    pub pages: Vec<Page>,
+    paged: Paged,
     /// The rules that the rows number, until [`Table::renumber`].
     pub rules: Vec<Rule>,
     /// What is in it.
     pub stats: Stats,
-    /// The pages after the root that hold rows.
-    leaves: usize,
+}
+
+impl Table {
+    /// The pages, as BPF reads them.
+    #[must_use]
+    pub fn pages(&self) -> &[Page] {
+        &self.paged.pages
+    }
+
+    /// The file offset at which the first bucket starts: what BPF looks up is the
+    /// distance from there.
+    #[must_use]
+    pub const fn base(&self) -> u32 {
+        self.paged.base
+    }
+
+    /// The number of the rule at `file_offset`, as the BPF walk finds it; None
+    /// where the table has nothing at all near there.
+    #[must_use]
+    pub fn lookup(&self, file_offset: u32) -> Option<u16> {
+        self.paged.lookup(file_offset)
+    }
 }
 
 /// What a table holds and what it lost.

@@ -98,9 +98,9 @@ impl Rows {
     /// The table.
     pub(super) fn finish(self) -> Table {
         let Self { pages, numbering, mut stats, .. } = self;
-        let (pages, leaves, rows) = pages.finish();
-        stats.rows = rows;
-        stats.bytes = size_of_val(pages.as_slice());
-        Table { pages, leaves, rules: numbering.rules, stats }
+        let paged = pages.finish();
+        stats.rows = paged.rows;
+        stats.bytes = size_of_val(paged.pages.as_slice());
+        Table { paged, rules: numbering.rules, stats }
     }
 }
