@@ -12,6 +12,7 @@ use crate::profile::{Function, Text, Unresolved};
 use foldhash::HashMap;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -259,6 +260,8 @@ impl Client {
             .arg(ARGUMENT)
             .env_clear()
             .current_dir("/")
+            // The terminal's signals are not for it: it ends when we do.
+            .process_group(0)
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::null())

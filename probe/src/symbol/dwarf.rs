@@ -5,10 +5,9 @@
 //! first byte of it is uncompressed.
 
 use super::bounds::endian;
-use super::demangle::demangle;
+use super::demangle::{Name, demangle};
 use super::elf::Elf;
 use super::limits::{DWARF_BYTES_MAX, LINES_MAX, PATH_BYTES_MAX};
-use super::wire::{Label, Line};
 use crate::profile::{FrameKind, Unresolved};
 use addr2line::Context;
 use gimli::{Dwarf, EndianRcSlice, RunTimeEndian, SectionId};
@@ -28,6 +27,17 @@ const SECTIONS: [SectionId; 11] = [
     SectionId::DebugStrOffsets,
     SectionId::DebugTypes,
 ];
+
+/// A function at an address, and the place in the source.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// None where only the place is known.
+    pub(super) name: Option<Name>,
+    /// The source file.
+    pub(super) file: Option<Vec<u8>>,
+    /// The source line; 0 where unknown.
+    pub(super) line: u32,
+}
 
 /// The debug information of one file.
 pub(super) struct DebugInfo {
@@ -67,25 +77,22 @@ impl DebugInfo {
         self.bytes
     }
 
-    /// The functions at an ELF virtual address, innermost first; none where
-    /// nothing is known of it. The last may lack its name: then only the line
-    /// is known.
+    /// What is at an ELF virtual address, innermost first; none where nothing
+    /// is known of it.
     #[must_use]
-    pub(super) fn find(&self, address: u64) -> Vec<Line> {
-        let mut lines = Vec::new();
+    pub(super) fn find(&self, address: u64) -> Vec<Frame> {
+        let mut found = Vec::new();
         let Ok(mut frames) = self.context.find_frames(address).skip_all_loads() else {
-            return lines;
+            return found;
         };
-        while let Ok(Some(frame)) = frames.next() {
-            if lines.len() == LINES_MAX {
-                break;
-            }
-            let (label, kind) = frame.function.map_or((None, FrameKind::Native), |function| {
-                let name = function.raw_name().unwrap_or_default();
-                let name = demangle(name.as_bytes());
+        while found.len() < LINES_MAX
+            && let Ok(Some(frame)) = frames.next()
+        {
+            let name = frame.function.and_then(|function| {
+                let name = demangle(function.raw_name().ok()?.as_bytes());
                 let rust = function.language == Some(gimli::DW_LANG_Rust);
                 let kind = if rust { FrameKind::Rust } else { name.kind };
-                ((!name.bytes.is_empty()).then_some(Label::Name(name.bytes)), kind)
+                (!name.bytes.is_empty()).then_some(Name { kind, ..name })
             });
             let location = frame.location;
             let file = location.as_ref().and_then(|location| location.file).map(|file| {
@@ -93,15 +100,9 @@ impl DebugInfo {
                 file.get(..PATH_BYTES_MAX).unwrap_or(file).to_vec()
             });
             let line = location.and_then(|location| location.line).unwrap_or(0);
-            lines.push(Line {
-                label: label.unwrap_or(Label::Unknown),
-                kind,
-                line,
-                file,
-                module: None,
-            });
+            found.push(Frame { name, file, line });
         }
-        lines
+        found
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Function {
     /// In bytes; 0 where the symbol does not say.
     pub(super) size: u32,
     /// Where the name is in the string table.
-    pub(super) name: u32,
+    name: u32,
 }
 
 /// All functions of a file.
@@ -70,38 +70,36 @@ impl Functions {
             .find(|row| row.size > 0 && address - row.address < u64::from(row.size));
         found
             .or_else(|| before.last().filter(|row| row.size == 0 && same_code(elf, row, address)))
-            .map(|row| self.best_of(elf, row))
+            .copied()
     }
 
     /// The function's mangled name, at most [`NAME_BYTES_MAX`] bytes of it.
+    ///
+    /// Of the names that one address has (`__libc_malloc`, `malloc`) the one
+    /// with the fewest leading underscores, then the shortest.
     ///
     /// # Errors
     ///
     /// [`Unresolved::Limit`] where it cannot be read.
     pub(super) fn name(&self, elf: &Elf, function: Function) -> Result<Vec<u8>, Unresolved> {
+        let start = self.rows.partition_point(|other| other.address < function.address);
+        let aliases = self.rows.get(start..).unwrap_or_default().iter().take(ALIASES_MAX);
+        aliases
+            .take_while(|other| other.address == function.address)
+            .filter(|other| (other.size > 0) == (function.size > 0))
+            .filter_map(|other| self.text(elf, *other).ok().filter(|name| !name.is_empty()))
+            .min_by_key(|name| {
+                let mangled = name.starts_with(b"_Z") || name.starts_with(b"_R");
+                let underscores = name.iter().take_while(|byte| **byte == b'_').count();
+                (if mangled { 0 } else { underscores }, name.len())
+            })
+            .ok_or(Unresolved::Limit)
+    }
+
+    fn text(&self, elf: &Elf, function: Function) -> Result<Vec<u8>, Unresolved> {
         let (start, end) = self.strings;
         let at = start.checked_add(u64::from(function.name)).ok_or(Unresolved::Limit)?;
         elf.image().string(at, end, NAME_BYTES_MAX)
-    }
-
-    /// Of the names that one address has (`__libc_malloc`, `malloc`) the one
-    /// with the fewest leading underscores, then the shortest.
-    fn best_of(&self, elf: &Elf, row: &Function) -> Function {
-        let start = self.rows.partition_point(|other| other.address < row.address);
-        let aliases = self.rows.get(start..).unwrap_or_default();
-        aliases
-            .iter()
-            .take(ALIASES_MAX)
-            .take_while(|other| other.address == row.address)
-            .filter(|other| (other.size > 0) == (row.size > 0))
-            .min_by_key(|other| {
-                let name = self.name(elf, **other).unwrap_or_default();
-                let mangled = name.starts_with(b"_Z") || name.starts_with(b"_R");
-                let underscores = name.iter().take_while(|byte| **byte == b'_').count();
-                (name.is_empty(), if mangled { 0 } else { underscores }, name.len())
-            })
-            .copied()
-            .unwrap_or(*row)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::bounds::Bounds;
 use super::demangle::{Name, demangle};
-use super::dwarf::DebugInfo;
+use super::dwarf::{DebugInfo, Frame};
 use super::elf::Elf;
 use super::functions::{Function, Functions};
 use super::limits::NAMES_KEPT_MAX;
@@ -25,7 +25,8 @@ pub(super) struct Object {
     functions: Lazy<Option<(Functions, Owner)>>,
     bounds: Lazy<Bounds>,
     debug_info: Lazy<Option<DebugInfo>>,
-    names: HashMap<u32, Name>,
+    /// By address.
+    names: HashMap<u64, Name>,
 }
 
 /// Whose symbol table it is.
@@ -100,13 +101,8 @@ impl Object {
     pub(super) fn find(&mut self, offset: u64, detail: Detail) -> Found {
         let address = self.elf.address(offset).ok_or(Unresolved::Stripped)?;
         if detail == Detail::Lines {
-            let mut lines = self.lines(address);
-            if let Some(last) = lines.last_mut() {
-                if last.label == Label::Unknown
-                    && let Ok(outer) = self.function(address)
-                {
-                    *last = Line { line: last.line, file: last.file.take(), ..outer };
-                }
+            let lines = self.lines(address);
+            if !lines.is_empty() {
                 return Ok(lines);
             }
         }
@@ -124,18 +120,23 @@ impl Object {
             }
         });
         let Ok(Some(info)) = table else { return Vec::new() };
-        let mut lines = info.find(address);
-        if self.is_go {
-            for line in &mut lines {
-                line.kind = FrameKind::Go;
-            }
-        }
-        lines
+        let frames = info.find(address);
+        frames.into_iter().filter_map(|frame| self.line_of(address, frame)).collect()
+    }
+
+    /// With the symbol's name where debug information has the place alone.
+    fn line_of(&mut self, address: u64, frame: Frame) -> Option<Line> {
+        let Frame { name, file, line } = frame;
+        let found = match name {
+            Some(name) => self.line(name.kind, Label::Name(name.bytes)),
+            None => self.function(address).ok()?,
+        };
+        Some(Line { line, file, ..found })
     }
 
     /// By symbol table, then by unwind information.
     fn function(&mut self, address: u64) -> Result<Line, Unresolved> {
-        let Self { elf, debug, functions, .. } = self;
+        let Self { elf, debug, functions, names, .. } = self;
         let table = functions.get_or_insert_with(|| functions_of(elf, debug.as_ref()));
         let (failed, found) = match table {
             Err(why) => (Some(*why), None),
@@ -145,31 +146,32 @@ impl Object {
                     (Owner::DebugFile, Some(debug)) => debug,
                     _ => &*elf,
                 };
-                let found = functions.find(owner, address);
-                (None, found.and_then(|found| Some((found, functions.name(owner, found).ok()?))))
+                let found = functions.find(owner, address).and_then(|function| {
+                    let name = name_of(names, owner, functions, function);
+                    (!name.bytes.is_empty()).then_some((function, name))
+                });
+                (None, found)
             }
         };
-        let sized = matches!(&found, Some((Function { size: 1.., .. }, _)));
+        let sized = found.as_ref().is_some_and(|(function, _)| function.size > 0);
         let start = if sized { None } else { self.start(address)? };
         match (found, start) {
             // A symbol without a size says nothing of where it ends.
-            (Some((function, _)), Some(start)) if start > function.address => {
-                Ok(self.line(Label::Start(self.elf.offset(start).unwrap_or(start))))
-            }
-            (Some((function, mangled)), _) if !mangled.is_empty() => {
-                let name = self.demangled(function, &mangled);
-                let kind = if self.is_go { FrameKind::Go } else { name.kind };
-                Ok(Line { kind, ..self.line(Label::Name(name.bytes)) })
+            (Some((function, name)), start)
+                if start.is_none_or(|start| start <= function.address) =>
+            {
+                Ok(self.line(name.kind, Label::Name(name.bytes)))
             }
             (_, Some(start)) => {
-                Ok(self.line(Label::Start(self.elf.offset(start).unwrap_or(start))))
+                let offset = self.elf.offset(start).unwrap_or(start);
+                Ok(self.line(FrameKind::Native, Label::Start(offset)))
             }
             (_, None) => Err(failed.unwrap_or(Unresolved::Stripped)),
         }
     }
 
-    fn line(&self, label: Label) -> Line {
-        let kind = if self.is_go { FrameKind::Go } else { FrameKind::Native };
+    fn line(&self, kind: FrameKind, label: Label) -> Line {
+        let kind = if self.is_go { FrameKind::Go } else { kind };
         Line { label, kind, line: 0, file: None, module: None }
     }
 
@@ -178,13 +180,20 @@ impl Object {
         let bounds = self.bounds.get_or_insert_with(|| Bounds::new(&self.elf));
         bounds.as_ref().map(|bounds| bounds.start(address)).map_err(|why| *why)
     }
+}
 
-    fn demangled(&mut self, function: Function, mangled: &[u8]) -> Name {
-        if self.names.len() >= NAMES_KEPT_MAX {
-            self.names.clear();
-        }
-        self.names.entry(function.name).or_insert_with(|| demangle(mangled)).clone()
+/// A function's name, read and demangled once; empty where it is unreadable.
+fn name_of(
+    names: &mut HashMap<u64, Name>,
+    elf: &Elf,
+    functions: &Functions,
+    function: Function,
+) -> Name {
+    if names.len() >= NAMES_KEPT_MAX {
+        names.clear();
     }
+    let name = || demangle(&functions.name(elf, function).unwrap_or_default());
+    names.entry(function.address).or_insert_with(name).clone()
 }
 
 /// The fullest symbol table that there is.

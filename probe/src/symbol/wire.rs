@@ -8,7 +8,7 @@
 //! request  op:u8 detail:u8 key:u64 count:u16 address:u64 × count   + descriptors
 //! names    1:u8 count:u16 (reason:u8 | 0:u8 lines:u8 line × lines) × count
 //!   line   kind:u8 line:u32 label file:opt module:opt
-//!   label  0:u8 | 1:u8 text | 2:u8 offset:u64
+//!   label  1:u8 text | 2:u8 offset:u64
 //!   text   len:u16 bytes      opt  len:u16 bytes, where 0 is none
 //! identity 2:u8 (reason:u8 | 0:u8 flags:u8 build_id:opt link:opt crc:u32)
 //! ```
@@ -47,8 +47,6 @@ pub(super) struct Request {
 /// What stands for a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Label {
-    /// It has none: only its source line is known.
-    Unknown,
     /// Its name.
     Name(Vec<u8>),
     /// It has no name, but starts at this file offset.
@@ -235,7 +233,6 @@ fn encode_found(out: &mut Vec<u8>, found: &Found) {
         });
         out.extend(line.to_le_bytes());
         match label {
-            Label::Unknown => out.push(0),
             Label::Name(name) => {
                 out.push(1);
                 push_text(out, name, NAME_BYTES_MAX);
@@ -341,7 +338,6 @@ impl<'a> Input<'a> {
         };
         let line = self.u32()?;
         let label = match self.u8()? {
-            0 => Label::Unknown,
             1 => Label::Name(self.text(NAME_BYTES_MAX)?.to_vec()),
             2 => Label::Start(self.u64()?),
             _ => return None,
@@ -379,7 +375,6 @@ fn some(text: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub(super) fn label_text(label: &Label, module: &Text) -> Text {
     match label {
-        Label::Unknown => Text::from(format!("{module}!?")),
         Label::Name(name) => Text::from_bytes(name),
         Label::Start(offset) => Text::from(format!("{module}!fn_{offset:x}")),
     }

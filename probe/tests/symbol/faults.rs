@@ -13,7 +13,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-pub const TESTS: &[Test] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("truncated_files_cost_their_names_only", BINUTILS, truncated_files),
     ("flipped_bytes_cost_their_names_only", BINUTILS, flipped_bytes),
     ("a_section_that_claims_too_much_is_not_read", BINUTILS, a_section_that_claims_too_much),
@@ -29,10 +29,10 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// Makes this program a worker that misbehaves: `ARGUMENT how`.
-pub const ARGUMENT: &str = "__misbehave";
+pub(crate) const ARGUMENT: &str = "__misbehave";
 
 /// Takes one request, and then dies, hangs, or answers nonsense.
-pub fn misbehave(how: &str) -> ! {
+pub(crate) fn misbehave(how: &str) -> ! {
     let mut socket = std::io::stdin();
     let mut request = vec![0; 65536];
     let count = rustix::io::read(socket.as_fd(), &mut request).unwrap();

@@ -11,7 +11,7 @@ use std::io::Seek as _;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-pub const TESTS: &[Test] = &[
+pub(crate) const TESTS: &[Test] = &[
     ("c_functions_have_their_names", BINUTILS, c_functions_have_their_names),
     ("lines_have_the_inlined_functions", BINUTILS, lines_have_the_inlined_functions),
     ("names_of_cpp_are_readable", &["c++", "nm", "readelf"], names_of_cpp_are_readable),
@@ -28,7 +28,7 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// `outer` calls `middle` calls `inner`; `middle` is inlined into `outer`.
-pub const C: &str = "__attribute__((noinline)) int inner(int x) { return x * 3 + 1; }
+pub(crate) const C: &str = "__attribute__((noinline)) int inner(int x) { return x * 3 + 1; }
 static inline __attribute__((always_inline)) int middle(int x) {
     volatile int sum = x;
     for (int i = 0; i < x; i++) sum += i;

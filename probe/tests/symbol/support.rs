@@ -11,13 +11,13 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A test: its name, the programs that it cannot do without, and what it does.
-pub type Test = (&'static str, &'static [&'static str], fn());
+pub(crate) type Test = (&'static str, &'static [&'static str], fn());
 
 /// What compiling and inspecting needs.
-pub const BINUTILS: &[&str] = &["cc", "nm", "readelf", "objcopy", "strip"];
+pub(crate) const BINUTILS: &[&str] = &["cc", "nm", "readelf", "objcopy", "strip"];
 
 /// Whether a program can be run.
-pub fn has(tool: &str) -> bool {
+pub(crate) fn has(tool: &str) -> bool {
     let mut command = Command::new(tool);
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
@@ -25,7 +25,7 @@ pub fn has(tool: &str) -> bool {
 
 /// Runs a program that has to succeed; what it printed.
 #[track_caller]
-pub fn run(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
     assert!(
         output.status.success(),
@@ -36,10 +36,10 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
 }
 
 /// A directory that goes away with the value.
-pub struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("otop-symbol-{}-{number}", std::process::id());
@@ -48,11 +48,11 @@ impl Scratch {
         Self(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).unwrap();
         path
@@ -60,7 +60,13 @@ impl Scratch {
 
     /// Compiles `source` into a shared library called `name`.
     #[track_caller]
-    pub fn compile(&self, compiler: &str, source: &str, name: &str, flags: &[&str]) -> PathBuf {
+    pub(crate) fn compile(
+        &self,
+        compiler: &str,
+        source: &str,
+        name: &str,
+        flags: &[&str],
+    ) -> PathBuf {
         let extension = if compiler == "c++" { "cc" } else { "c" };
         let source = self.write(&format!("{name}.{extension}"), source);
         let out = self.path(name);
@@ -77,13 +83,13 @@ impl Drop for Scratch {
     }
 }
 
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// The file offset of a symbol, and its size, by `nm` and `readelf`.
 #[track_caller]
-pub fn place(path: &Path, symbol: &str) -> (u64, u64) {
+pub(crate) fn place(path: &Path, symbol: &str) -> (u64, u64) {
     let symbols = run("nm", &["-S", text(path)]);
     let line = symbols.lines().find(|line| line.ends_with(&format!(" {symbol}")));
     let mut fields = line.unwrap_or_else(|| panic!("no {symbol} in {symbols}")).split(' ');
@@ -94,7 +100,7 @@ pub fn place(path: &Path, symbol: &str) -> (u64, u64) {
 
 /// The file offset of an ELF virtual address.
 #[track_caller]
-pub fn offset(path: &Path, address: u64) -> u64 {
+pub(crate) fn offset(path: &Path, address: u64) -> u64 {
     let headers = run("readelf", &["-lW", text(path)]);
     let loads = headers.lines().map(str::trim).filter(|line| line.starts_with("LOAD"));
     loads
@@ -110,7 +116,7 @@ pub fn offset(path: &Path, address: u64) -> u64 {
 
 /// Where a section is in the file.
 #[track_caller]
-pub fn section(path: &Path, name: &str) -> usize {
+pub(crate) fn section(path: &Path, name: &str) -> usize {
     let headers = run("readelf", &["-SW", text(path)]);
     let line = headers.lines().find(|line| line.contains(&format!(" {name} "))).unwrap();
     let after = line.split_once(name).unwrap().1;
@@ -118,34 +124,38 @@ pub fn section(path: &Path, name: &str) -> usize {
 }
 
 /// A client whose worker is this program.
-pub fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::spawn(std::env::current_exe().unwrap()).unwrap()
 }
 
-pub fn open(path: &Path) -> OwnedFd {
+pub(crate) fn open(path: &Path) -> OwnedFd {
     File::open(path).unwrap().into()
 }
 
 /// A key that nothing else has.
-pub fn key() -> u64 {
+pub(crate) fn key() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A request about a file under a key of its own.
-pub fn ask(path: &Path, addresses: &[u64], detail: Detail) -> Ask {
+pub(crate) fn ask(path: &Path, addresses: &[u64], detail: Detail) -> Ask {
     let kind = ObjectKind::File { file: open(path), debug: Vec::new() };
     let module = Text::from(path.file_name().unwrap().to_str().unwrap());
     Ask { object: Object { key: key(), kind, module }, addresses: addresses.to_vec(), detail }
 }
 
 /// The functions at an address.
-pub fn look_up(path: &Path, address: u64, detail: Detail) -> Result<Vec<NamedLine>, Unresolved> {
+pub(crate) fn look_up(
+    path: &Path,
+    address: u64,
+    detail: Detail,
+) -> Result<Vec<NamedLine>, Unresolved> {
     client().ask(ask(path, &[address], detail)).remove(0)
 }
 
 /// The outermost functions' names, or the reason in brackets.
-pub fn outer_names(answer: &Answer) -> Vec<String> {
+pub(crate) fn outer_names(answer: &Answer) -> Vec<String> {
     answer
         .iter()
         .map(|found| match found {
