@@ -1,11 +1,18 @@
 //! Which samples count: terms that must all hold.
 
+mod expression;
+mod matcher;
+
+pub use expression::FilterError;
+pub(super) use matcher::Matcher;
+
 use super::{FrameKind, Text};
 
-/// One condition on a sample.
+/// One condition on a sample. Text is looked for in what the screen shows;
+/// upper and lower case are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Term {
-    /// The process's name contains this (upper and lower case are the same).
+    /// The process's name contains this.
     ProcessName(Text),
     /// The pid is this.
     Pid(u32),
@@ -21,6 +28,8 @@ pub enum Term {
     Kind(FrameKind),
     /// Some function's name contains this.
     Function(Text),
+    /// Some function's name or the process's contains this.
+    Word(Text),
     /// The leaf is in user space.
     User,
     /// The leaf is in the kernel.
@@ -28,6 +37,9 @@ pub enum Term {
 }
 
 /// Conditions that must all hold; none is everything.
+///
+/// `Display` writes, and `FromStr` reads, the expression that people type:
+/// `comm=nginx cpu=3 fn~parse user`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// In the order in which they stand on the screen.

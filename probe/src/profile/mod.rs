@@ -8,12 +8,17 @@
 
 pub mod books;
 pub mod filter;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod flame;
+mod forest;
 pub mod frame;
 pub mod handle;
+pub mod label;
 pub mod process;
 pub mod processes;
 pub mod query;
+mod select;
 pub mod shelf;
 pub mod slice;
 pub mod snapshot;
@@ -25,13 +30,14 @@ pub mod text;
 pub mod top;
 
 pub use books::{Books, KernelBooks, Latency, TableBooks, UserBooks, WalkEnd};
-pub use filter::Filter;
-pub use flame::{FlameNode, FlameTree};
+pub use filter::{Filter, FilterError, Term};
+pub use flame::{Direction, FlameNode, FlameOptions, FlameTree};
 pub use frame::{BuildId, Frame, FrameKind, Mapping, MappingKind};
 pub use handle::{
     FrameHandle, FunctionHandle, Handle, HostHandle, MappingHandle, ProcessHandle, StackHandle,
     SymbolHandle, ThreadHandle,
 };
+pub use label::Label;
 pub use process::{Host, Place, Process, ProcessKey, Thread};
 pub use processes::{ProcessRow, ProcessTable};
 pub use query::{Grouping, Query, Range, Scope};

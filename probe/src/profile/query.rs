@@ -1,7 +1,7 @@
 //! What a view asks of a snapshot.
 
-use super::{Filter, Snapshot, process::ProcessKey, slice::SLICE_NS};
-use super::{Point, Text};
+use super::slice::SLICE_NS;
+use super::{Filter, Point, Process, ProcessKey, Snapshot, Text, Thread};
 
 /// Monotonic ns, the end not included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,25 @@ pub enum Scope {
     Thread(ProcessKey, u32),
     /// Those of every process with this [`Place::label`](super::Place::label).
     Place(Text),
+}
+
+impl Scope {
+    /// Whether the samples of `thread`, which is one of `process`, count.
+    #[must_use]
+    pub fn contains(&self, process: &Process, thread: &Thread) -> bool {
+        match self {
+            Self::Machine => true,
+            Self::Process(key) => process.key == *key,
+            Self::Thread(key, tid) => process.key == *key && thread.tid == *tid,
+            Self::Place(label) => process.place.label() == Some(label.as_str()),
+        }
+    }
+
+    /// Whether it may hold more than one process.
+    #[must_use]
+    pub const fn has_several_processes(&self) -> bool {
+        matches!(self, Self::Machine | Self::Place(_))
+    }
 }
 
 /// What the rows of the top list are.

@@ -1,0 +1,240 @@
+//! One tree of calls for each group of samples: what the top list and the flame
+//! tree are both computed from.
+
+use super::label::{Labels, SpotIndex};
+use super::select::{Selection, Weight};
+use super::{FrameKind, Handle, Shelf, StackHandle, StackNode, Tables};
+
+/// A position in a [`Forest`].
+pub(super) type NodeIndex = u32;
+
+/// Stands for no node. Node 0 is the root of all, which is nobody's child.
+const NONE: NodeIndex = 0;
+
+/// A function, as it was called by its parents; inlined ones have their own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node {
+    /// What it is; 0 without meaning for the root of all.
+    pub(super) spot: SpotIndex,
+    parent: NodeIndex,
+    first_child: NodeIndex,
+    next_sibling: NodeIndex,
+    /// The sum of the samples that end here.
+    pub(super) self_value: u64,
+    /// The sum of the samples through here.
+    pub(super) total: u64,
+}
+
+/// How stacks become nodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shape {
+    /// A function that calls itself is one node.
+    pub(super) merge_recursion: bool,
+    /// Frames of the kernel are left out; what they used counts for their
+    /// callers.
+    pub(super) hide_kernel: bool,
+}
+
+/// A tree for each group, below one root.
+///
+/// Where several stacks of a group share callers, they share nodes; but callees
+/// that differ only in the address stay apart. A parent's index is less than
+/// its children's, and those of one group lie together.
+#[derive(Debug)]
+pub(super) struct Forest {
+    nodes: Vec<Node>,
+    /// The root of each group.
+    roots: Vec<NodeIndex>,
+}
+
+impl Forest {
+    /// The root of all.
+    pub(super) const ROOT: NodeIndex = 0;
+
+    /// Grows a tree for each group of `selection`; `roots` says what their roots
+    /// are.
+    pub(super) fn new<'a>(
+        selection: &Selection,
+        roots: impl IntoIterator<Item = SpotIndex>,
+        tables: &'a Tables,
+        labels: &mut Labels<'a>,
+        shape: Shape,
+    ) -> Self {
+        let mut forest = Self { nodes: vec![Node::new(0, NONE)], roots: Vec::new() };
+        let mut grower = Grower {
+            stacks: &tables.stacks,
+            tables,
+            labels,
+            shape,
+            grown: vec![NONE; tables.stacks.len()],
+            path: Vec::new(),
+        };
+        for (samples, spot) in selection.groups().zip(roots) {
+            let root = forest.push(Node::new(spot, Self::ROOT));
+            forest.roots.push(root);
+            grower.grow(&mut forest, root, samples);
+        }
+        forest.finish();
+        forest
+    }
+
+    /// A node.
+    #[inline]
+    pub(super) fn node(&self, node: NodeIndex) -> &Node {
+        &self.nodes[node as usize]
+    }
+
+    /// Every node but the roots.
+    pub(super) fn code(&self) -> impl Iterator<Item = (NodeIndex, &Node)> {
+        (0..).zip(&self.nodes).filter(|(index, _)| !self.is_root(*index))
+    }
+
+    /// Whether a node is the root of a group, or of all.
+    pub(super) fn is_root(&self, node: NodeIndex) -> bool {
+        self.parent(node) == Self::ROOT
+    }
+
+    /// The root of each group, in their order.
+    pub(super) fn roots(&self) -> &[NodeIndex] {
+        &self.roots
+    }
+
+    /// The node's callees.
+    #[inline]
+    pub(super) fn children(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> {
+        let some = |node| if node == NONE { None } else { Some(node) };
+        let first = some(self.node(node).first_child);
+        std::iter::successors(first, move |child| some(self.node(*child).next_sibling))
+    }
+
+    /// The node's caller; the root of all is its own.
+    #[inline]
+    pub(super) fn parent(&self, node: NodeIndex) -> NodeIndex {
+        self.node(node).parent
+    }
+
+    /// Goes through all nodes below `root`: each is entered before those that it
+    /// called and left after them.
+    pub(super) fn walk(&self, root: NodeIndex, mut visit: impl FnMut(Step, &Node)) {
+        let mut at = self.node(root).first_child;
+        while at != NONE {
+            let mut node = self.node(at);
+            visit(Step::Enter, node);
+            if node.first_child != NONE {
+                at = node.first_child;
+                continue;
+            }
+            loop {
+                visit(Step::Leave, node);
+                if node.next_sibling != NONE {
+                    at = node.next_sibling;
+                    break;
+                }
+                at = node.parent;
+                if at == root {
+                    return;
+                }
+                node = self.node(at);
+            }
+        }
+    }
+
+    fn push(&mut self, node: Node) -> NodeIndex {
+        let index = NodeIndex::try_from(self.nodes.len()).unwrap_or(NodeIndex::MAX);
+        self.nodes.push(node);
+        index
+    }
+
+    /// Adds up totals and links children, last first so that siblings end up in
+    /// order.
+    fn finish(&mut self) {
+        for index in (1..self.nodes.len()).rev() {
+            let node = &mut self.nodes[index];
+            node.total = node.total.saturating_add(node.self_value);
+            let (parent, total) = (node.parent as usize, node.total);
+            let next = self.nodes[parent].first_child;
+            self.nodes[index].next_sibling = next;
+            let parent = &mut self.nodes[parent];
+            parent.first_child = NodeIndex::try_from(index).unwrap_or(NONE);
+            parent.total = parent.total.saturating_add(total);
+        }
+    }
+}
+
+impl Node {
+    const fn new(spot: SpotIndex, parent: NodeIndex) -> Self {
+        Self { spot, parent, first_child: NONE, next_sibling: NONE, self_value: 0, total: 0 }
+    }
+}
+
+/// What [`Forest::walk`] does to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Before its children.
+    Enter,
+    /// After them.
+    Leave,
+}
+
+struct Grower<'a, 'b> {
+    stacks: &'a Shelf<StackHandle, StackNode>,
+    tables: &'a Tables,
+    labels: &'b mut Labels<'a>,
+    shape: Shape,
+    /// By stack: the node of its leaf, in the tree that was grown last with it.
+    grown: Vec<NodeIndex>,
+    /// Stacks that have no node yet, leaf first; empty between calls.
+    path: Vec<(StackHandle, StackNode)>,
+}
+
+impl Grower<'_, '_> {
+    fn grow(&mut self, forest: &mut Forest, root: NodeIndex, samples: &[Weight]) {
+        for (stack, value) in samples {
+            let leaf = self.leaf(forest, root, *stack);
+            let node = &mut forest.nodes[leaf as usize];
+            node.self_value = node.self_value.saturating_add(*value);
+        }
+    }
+
+    /// The node of a stack's leaf. Its callers' nodes are made where this tree
+    /// has none yet.
+    fn leaf(&mut self, forest: &mut Forest, root: NodeIndex, stack: StackHandle) -> NodeIndex {
+        let mut at = Some(stack);
+        let mut node = root;
+        while let Some(stack) = at {
+            let grown = self.grown.get(stack.index()).copied().unwrap_or(NONE);
+            // Nodes of this tree come after its root.
+            if grown >= root {
+                node = grown;
+                break;
+            }
+            let Some(row) = self.stacks.get(stack) else { break };
+            self.path.push((stack, *row));
+            at = row.parent;
+        }
+        while let Some((stack, row)) = self.path.pop() {
+            node = self.call(forest, node, row);
+            self.grown[stack.index()] = node;
+        }
+        node
+    }
+
+    /// The node for the leaf of `row`, called by `caller`.
+    fn call(&mut self, forest: &mut Forest, caller: NodeIndex, row: StackNode) -> NodeIndex {
+        let frame = self.tables.frames.get(row.frame);
+        if self.shape.hide_kernel && frame.is_some_and(|frame| frame.kind == FrameKind::Kernel) {
+            return caller;
+        }
+        self.labels.make(row.frame);
+        self.labels.made(row.frame).fold(caller, |node, spot| {
+            // A group's root is not code, so it has no code's label.
+            let same = |spot| self.labels.spot(spot).label;
+            let merge = self.shape.merge_recursion;
+            if merge && same(forest.node(node).spot) == same(spot) {
+                node
+            } else {
+                forest.push(Node::new(spot, node))
+            }
+        })
+    }
+}
