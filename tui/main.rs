@@ -1,2 +1,18 @@
-//! otop.
-fn main() {}
+//! otop: see which functions use the CPU, live, on the whole machine.
+
+use clap::Parser as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let screen = std::io::stdout().is_terminal() && tui::terminal::can_draw();
+    let options = match tui::cli::Cli::parse().options(screen) {
+        Ok(options) => options,
+        Err(error) => error.exit(),
+    };
+    tui::start(&options).unwrap_or_else(|error| {
+        // Nobody is left to tell where stderr is closed.
+        let _ = writeln!(std::io::stderr(), "otop: {error:#}");
+        ExitCode::FAILURE
+    })
+}
