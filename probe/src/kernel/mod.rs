@@ -1,1 +1,3 @@
-//! To come.
+//! The kernel's side: what it allows, and what it is asked.
+
+pub mod doctor;
