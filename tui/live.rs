@@ -1,8 +1,18 @@
-//! Live sampling as a source, and whether this host allows it.
+//! Live sampling as a source, whether this host allows it, and the processes
+//! that otop starts from its own binary.
 
-use crate::options::Sampling;
-use anyhow::{Result, bail};
+use crate::options::{Sampling, Target};
+use anyhow::Result;
+use probe::kernel;
+use probe::kernel::doctor::{Check, State};
+use probe::pipeline::{Live, LiveOptions};
+use probe::process::launch;
 use probe::profile::{Snapshot, Source};
+use probe::symbol;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 /// A source that is running.
@@ -10,8 +20,8 @@ pub struct Running {
     /// Where snapshots come from.
     pub source: Arc<dyn Source>,
     /// Ends it: detaches, takes in what is still under way, and gives the last
-    /// snapshot.
-    pub stop: Box<dyn FnOnce() -> Arc<Snapshot> + Send>,
+    /// snapshot and the exit code of the command that was watched.
+    pub stop: Box<dyn FnOnce() -> (Arc<Snapshot>, Option<u8>) + Send>,
 }
 
 impl std::fmt::Debug for Running {
@@ -25,16 +35,54 @@ impl std::fmt::Debug for Running {
 /// # Errors
 ///
 /// Where this host cannot be sampled, with the remedy.
-pub fn start(_sampling: &Sampling) -> Result<Running> {
-    bail!("live sampling is not built in yet")
+pub fn start(sampling: &Sampling) -> Result<Running> {
+    let (target, command) = match &sampling.target {
+        Target::Machine => (kernel::Target::Machine, None),
+        Target::Pid(pid) => (kernel::Target::Processes(vec![*pid]), None),
+        Target::Command(command) => (kernel::Target::Machine, Some(command.clone())),
+    };
+    let own_pids = if sampling.with_self { Vec::new() } else { vec![std::process::id()] };
+    let options =
+        LiveOptions { hz: sampling.hz, target, own_pids, command, ..LiveOptions::default() };
+    let live = Arc::new(Live::start(options)?);
+    let source: Arc<dyn Source> = Arc::clone(&live) as _;
+    Ok(Running { source, stop: Box::new(move || (live.stop(), live.exit_code())) })
 }
 
 /// Says whether this host can be sampled, and what to do if not: lines of text,
 /// and whether it can.
-///
-/// # Errors
-///
-/// Where that cannot be found out.
-pub fn doctor() -> Result<(String, bool)> {
-    bail!("live sampling is not built in yet")
+#[must_use]
+pub fn doctor() -> (String, bool) {
+    let checks = kernel::doctor::doctor();
+    let report = checks.iter().fold(String::new(), |mut report, check| {
+        let Check { what, state, detail, remedy } = check;
+        let mark = match state {
+            State::Ok => "ok  ",
+            State::Narrowed => "note",
+            State::Broken => "FAIL",
+        };
+        let _ = writeln!(report, "{mark}  {what:<22} {detail}");
+        if let Some(remedy) = remedy {
+            let _ = writeln!(report, "      {:<22} → {remedy}", "");
+        }
+        report
+    });
+    (report, checks.iter().all(|check| check.state != State::Broken))
+}
+
+/// What otop does where it has started itself: names symbols in a process of
+/// their own, or waits to become the command that is watched. None where a
+/// person started it.
+#[must_use]
+pub fn started_by_itself(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    let argument = arguments.nth(1)?;
+    if argument == symbol::ARGUMENT {
+        return Some(symbol::worker_main());
+    }
+    if argument == launch::SUBCOMMAND {
+        let error = launch::exec(arguments);
+        let _ = writeln!(std::io::stderr(), "otop: {error}");
+        return Some(ExitCode::from(error.exit_code()));
+    }
+    None
 }

@@ -5,6 +5,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(ended) = tui::live::started_by_itself(std::env::args_os()) {
+        return ended;
+    }
     let screen = std::io::stdout().is_terminal() && tui::terminal::can_draw();
     let options = match tui::cli::Cli::parse().options(screen) {
         Ok(options) => options,

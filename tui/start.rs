@@ -27,7 +27,7 @@ const EXIT_SIGNAL: i32 = 128;
 /// Where it cannot be done, in one line with the remedy where there is one.
 pub fn start(options: &Options) -> Result<ExitCode> {
     if options.task == Task::Doctor {
-        let (report, able) = live::doctor()?;
+        let (report, able) = live::doctor();
         std::io::stdout().write_all(report.as_bytes()).context("cannot write")?;
         return Ok(if able { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -36,13 +36,13 @@ pub fn start(options: &Options) -> Result<ExitCode> {
         let (sender, mut events) = channel(EVENTS_MAX);
         forward_signals(&sender)?;
         match &options.task {
-            Task::Screen => return screen(options, sender, events).await,
-            Task::Doctor => return Ok(None),
+            Task::Screen => return Ok((screen(options, sender, events).await?, None)),
+            Task::Doctor => return Ok((None, None)),
             Task::Plain { .. } | Task::Record { .. } => {}
         }
         let Running { source, stop } = live::start(&options.sampling)?;
         wake_on_publish(source.as_ref(), sender);
-        let (signal, last) = match &options.task {
+        let (signal, (last, code)) = match &options.task {
             Task::Plain { rounds, json } => {
                 let out = &mut std::io::stdout().lock();
                 let signal =
@@ -51,20 +51,20 @@ pub fn start(options: &Options) -> Result<ExitCode> {
             }
             Task::Record { output, duration } => {
                 let signal = record::wait(*duration, &source, &mut events).await;
-                let last = stop();
+                let (last, code) = stop();
                 let query = Window::All.query(&last, Scope::Machine, Filter::default());
                 let tree = flame::flame(&last, &query);
                 save::replace(output, |out| record::write_folded(&tree, out))?;
-                (signal, last)
+                (signal, (last, code))
             }
             Task::Screen | Task::Doctor => (None, stop()),
         };
         finish(options, &last)?;
-        Ok(signal)
+        Ok((signal, code))
     })?;
-    Ok(ended.map_or(ExitCode::SUCCESS, |signal| {
-        ExitCode::from(u8::try_from(EXIT_SIGNAL + signal).unwrap_or(u8::MAX))
-    }))
+    let (signal, code) = ended;
+    let of_signal = |signal| u8::try_from(EXIT_SIGNAL + signal).unwrap_or(u8::MAX);
+    Ok(ExitCode::from(signal.map(of_signal).or(code).unwrap_or(0)))
 }
 
 /// Wakes whoever waits for events, so that the end of the source is seen.
@@ -97,7 +97,7 @@ async fn screen(
         crate::run(app, source, &mut terminal, &mut guard, (sender, events)).await?
     };
     if let Some(Running { source: _, stop }) = running {
-        finish(options, &stop())?;
+        finish(options, &stop().0)?;
     }
     match exit {
         Exit::Quit => Ok(None),

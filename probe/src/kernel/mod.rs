@@ -6,6 +6,7 @@
 pub mod attach;
 pub mod clock;
 pub mod cpus;
+pub mod doctor;
 mod perf;
 pub mod records;
 pub mod sample;

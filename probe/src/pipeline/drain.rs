@@ -1,8 +1,9 @@
 //! The thread that empties the kernel's buffers, and does nothing else.
 
-use super::{LiveOptions, Message};
+use super::{LiveOptions, Message, Shared};
 use crate::kernel::attach::{Batch, Sampler};
 use crate::kernel::{self, clock};
+use crate::process::launch::{self, LaunchError, Launched};
 use crate::profile::{KernelBooks, Latency};
 use hdrhistogram::Histogram;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -32,25 +33,36 @@ pub(super) struct KernelReport {
     pub(super) received: u64,
 }
 
+/// Why sampling did not start.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
+    #[error(transparent)]
+    Command(#[from] LaunchError),
+}
+
 /// What the thread is given.
 pub(super) struct Thread {
     pub(super) options: LiveOptions,
     pub(super) stop: Arc<AtomicBool>,
+    pub(super) shared: Arc<Shared>,
     /// The process that reads files for us; 0 where none runs.
     pub(super) worker: Arc<AtomicU32>,
     pub(super) out: SyncSender<Message>,
 }
 
 impl Thread {
-    /// Loads and attaches, then drains until it is told to stop.
-    pub(super) fn run(self) {
-        if let Err(error) = self.sample() {
+    /// Loads and attaches, then drains until it is told to stop, or `command` has
+    /// ended.
+    pub(super) fn run(self, command: Option<Launched>) {
+        if let Err(error) = self.sample(command) {
             // Nobody listens where the collector has ended before.
             let _ = self.out.send(Message::Failed(error.to_string()));
         }
     }
 
-    fn sample(&self) -> Result<(), kernel::Error> {
+    fn sample(&self, mut command: Option<Launched>) -> Result<(), Error> {
         let options = &self.options;
         let (sampler, tables) = Sampler::load(&kernel::Options {
             hz: options.hz,
@@ -69,7 +81,10 @@ impl Thread {
             worker: 0,
         };
         drain.sampler.start()?;
-        while !self.stop.load(Ordering::Relaxed) {
+        if let Some(command) = &mut command {
+            command.release()?;
+        }
+        while !self.stop.load(Ordering::Relaxed) && !self.has_ended(command.as_mut()) {
             self.leave_worker_out(&mut drain)?;
             if !drain.round(&self.out) {
                 return Ok(());
@@ -81,6 +96,17 @@ impl Thread {
         let _ = self.out.send(Message::Kernel(Box::new(drain.report())));
         let _ = self.out.send(Message::Detached);
         Ok(())
+    }
+
+    /// Whether there was a command, which has ended.
+    fn has_ended(&self, command: Option<&mut Launched>) -> bool {
+        // A child that cannot be waited for has been waited for.
+        let Some(status) = command.map(Launched::try_wait).and_then(Result::unwrap_or_default)
+        else {
+            return false;
+        };
+        let _ = self.shared.exit_code.set(launch::exit_code(status));
+        true
     }
 
     /// The worker is part of otop: where otop is left out, it is, too.

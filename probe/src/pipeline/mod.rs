@@ -20,12 +20,15 @@ mod resolve;
 mod timeline;
 
 use crate::kernel::{Tables, Target, attach::Batch};
+use crate::process::launch;
 use crate::profile::{Budget, Command, Latency, Snapshot, Source};
 use drain::KernelReport;
 use hdrhistogram::Histogram;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -48,7 +51,10 @@ pub struct LiveOptions {
     /// Bytes of the ring buffer; None chooses by the number of CPUs and the rate.
     pub ring_bytes: Option<u32>,
     /// The program that is started anew as the symbolizer: this one.
-    pub worker: std::path::PathBuf,
+    pub worker: PathBuf,
+    /// A command to start once sampling has begun. Then its processes alone are
+    /// sampled, and its end is the end of the source.
+    pub command: Option<Vec<OsString>>,
 }
 
 impl Default for LiveOptions {
@@ -61,6 +67,7 @@ impl Default for LiveOptions {
             tick: Duration::from_millis(500),
             ring_bytes: None,
             worker: "/proc/self/exe".into(),
+            command: None,
         }
     }
 }
@@ -90,12 +97,13 @@ pub struct Live {
     shared: Arc<Shared>,
     stop: Arc<AtomicBool>,
     messages: SyncSender<Message>,
-    drain: Option<JoinHandle<()>>,
-    collect: Option<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
 struct Shared {
+    /// How the command ended, as shells tell it.
+    exit_code: OnceLock<u8>,
     newest: Mutex<Arc<Snapshot>>,
     wake: Mutex<Option<Box<dyn Fn() + Send + Sync>>>,
     ended: Mutex<Option<String>>,
@@ -130,8 +138,14 @@ impl Live {
     /// ends the source ([`Source::ended`]).
     ///
     /// # Errors
-    /// Where no thread can be started.
-    pub fn start(options: LiveOptions) -> std::io::Result<Self> {
+    /// Where no thread, or not the command, can be started.
+    pub fn start(mut options: LiveOptions) -> Result<Self, StartError> {
+        let command = options.command.take();
+        let command = command.map(|line| launch::start(&line, launch::Terminal::Inherit));
+        let command = command.transpose()?;
+        if let Some(command) = &command {
+            options.target = Target::Tree(command.pid());
+        }
         let shared = Arc::new(Shared::default());
         let stop = Arc::new(AtomicBool::new(false));
         let (messages, inbox) = sync_channel(QUEUE_LEN);
@@ -143,31 +157,50 @@ impl Live {
             let thread = drain::Thread {
                 options: options.clone(),
                 stop: Arc::clone(&stop),
+                shared: Arc::clone(&shared),
                 worker: Arc::clone(&worker),
                 out: messages.clone(),
             };
-            spawn("otop-drain", Box::new(move || thread.run()))?
+            spawn("otop-drain", Box::new(move || thread.run(command)))?
         };
         let collect = {
             let (shared, out) = (Arc::clone(&shared), messages.clone());
             let run = move || collect::run(options, worker, &inbox, &out, &shared);
             spawn("otop-collect", Box::new(run))?
         };
-        let (drain, collect) = (Some(drain), Some(collect));
-        Ok(Self { shared, stop, messages, drain, collect })
+        let threads = Mutex::new(vec![drain, collect]);
+        Ok(Self { shared, stop, messages, threads })
     }
 
     /// Stops sampling, waits until everything that was sampled has been counted
     /// and what can be named within a few seconds has its name, and returns the
     /// last snapshot.
-    pub fn stop(&mut self) -> Arc<Snapshot> {
+    pub fn stop(&self) -> Arc<Snapshot> {
         self.stop.store(true, Ordering::Relaxed);
-        for thread in [self.drain.take(), self.collect.take()].into_iter().flatten() {
+        for thread in lock(&self.threads).drain(..) {
             // A panic has been reported by the hook; the last snapshot stands.
             let _ = thread.join();
         }
         self.latest()
     }
+
+    /// How the command ended, as shells tell it; None while it runs, and where
+    /// there is none.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u8> {
+        self.shared.exit_code.get().copied()
+    }
+}
+
+/// Why sampling was not even begun.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The command.
+    #[error(transparent)]
+    Command(#[from] launch::LaunchError),
+    /// A thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 impl Drop for Live {

@@ -173,6 +173,9 @@ mod tests {
     #[test]
     fn becomes_nobody_for_good() {
         if !geteuid().is_root() {
+            let (name, home) = ("nobody".into(), None);
+            let nobody = User { uid: 65534, gid: 65534, name, home };
+            assert_eq!(nobody.become_it(&mut Command::new("true")), Err(Errno::PERM));
             return;
         }
         let mut again = Command::new(std::env::current_exe().expect("own path"));
