@@ -11,6 +11,10 @@ pub(super) type NodeIndex = u32;
 /// Stands for no node. Node 0 is the root of all, which is nobody's child.
 const NONE: NodeIndex = 0;
 
+/// How many nodes are grown before what is known of past trees is wiped; as many
+/// are left to the next one.
+const PAST_MAX: NodeIndex = NodeIndex::MAX / 2;
+
 /// A function, as it was called by its parents; inlined ones have their own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
@@ -194,6 +198,10 @@ impl<'a, 'b> Grower<'a, 'b> {
     /// call reuses its memory.
     pub(super) fn tree(&mut self, root: SpotIndex, samples: &[Weight]) -> (&Forest, &Labels<'a>) {
         self.past = self.past.saturating_add(self.forest.len());
+        if self.past > PAST_MAX {
+            self.grown.fill(NONE);
+            self.past = 0;
+        }
         self.forest.clear();
         self.add(root, samples);
         self.forest.finish();
@@ -260,5 +268,31 @@ impl<'a, 'b> Grower<'a, 'b> {
             }
         }
         node
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{everything, snapshot};
+    use super::super::select::Selector;
+    use super::*;
+
+    #[test]
+    fn past_trees_leave_nothing() {
+        let snapshot = snapshot(&[("p:1;a;b", 1), ("p:2;a;b", 2), ("p:3;a;b;c", 4)]);
+        let tables = &snapshot.tables;
+        let mut labels = Labels::new(tables);
+        let query = everything(&snapshot);
+        let selection = Selector::new(&snapshot, &query, &mut labels, 3, Handle::index).select();
+        let mut grower = Grower::new(tables, &mut labels, Shape::default());
+        for (process, totals) in [[1, 1, 0], [2, 2, 0], [4, 4, 4]].into_iter().enumerate() {
+            if process == 1 {
+                grower.past = PAST_MAX;
+            }
+            let (tree, _) = grower.tree(0, selection.group(process));
+            let mut seen = tree.code().map(|(_, node)| node.total);
+            assert_eq!([(); 3].map(|()| seen.next().unwrap_or(0)), totals);
+            assert_eq!(seen.next(), None);
+        }
     }
 }
