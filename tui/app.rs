@@ -7,7 +7,7 @@ mod flame;
 mod mouse;
 mod prompt;
 
-pub use flame::{FlamePane, Step};
+pub use flame::FlamePane;
 pub use prompt::Prompt;
 
 use crate::action::{Action, Motion, Tab};
@@ -24,7 +24,8 @@ use crate::theme::Theme;
 use crate::view::{Ask, Data, Request, View};
 use crossterm::event::{KeyEvent, KeyEventKind};
 use probe::profile::{
-    Command, Filter, ProcessKey, ProcessRow, ProcessTable, Scope, Snapshot, Text, TopRow, TopTable,
+    Command, Filter, Label, ProcessKey, ProcessRow, ProcessTable, Scope, Snapshot, Text, TopRow,
+    TopTable,
 };
 use ratatui::layout::{Rect, Size};
 use std::sync::Arc;
@@ -36,6 +37,11 @@ pub type TopKey = (Text, Text, Option<Text>);
 #[must_use]
 pub fn top_key(row: &TopRow) -> TopKey {
     (row.name.clone(), row.module.clone(), row.source.clone())
+}
+
+fn label_of(row: &TopRow) -> Label {
+    let TopRow { name, module, source, kind, .. } = row.clone();
+    Label { name, module, source, kind }
 }
 
 /// What keys mean at the moment.
@@ -195,7 +201,7 @@ impl App {
         match event {
             Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
             Event::Key(key) => self.key(&key),
-            Event::Mouse(mouse) => self.mouse(&mouse),
+            Event::Mouse(mouse) => self.mouse(mouse),
             Event::Resize(width, height) => self.resize(Size { width, height }),
             Event::Tick => Vec::new(),
             Event::Published(snapshot) => self.published(snapshot),
@@ -338,8 +344,8 @@ impl App {
     fn enter(&mut self) -> Vec<Effect> {
         match self.tab {
             Tab::Top => {
-                let Some(key) = self.top_row().map(top_key) else { return Vec::new() };
-                self.flame.seek(key);
+                let Some(label) = self.top_row().map(label_of) else { return Vec::new() };
+                self.flame.seek(label);
                 self.show(Tab::Flame)
             }
             Tab::Processes => match self.process_scope() {

@@ -28,6 +28,7 @@ Press ? on the screen for its keys.";
 /// functions, flame views of everything or of one process, and the processes.
 /// It needs root, or CAP_BPF and CAP_PERFMON; `otop doctor` says what is missing.
 #[derive(Clone, Debug, Parser)]
+#[expect(clippy::doc_markdown, reason = "the help text is no Markdown")]
 #[command(name = "otop", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Cli {
@@ -86,6 +87,7 @@ struct OutputArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "the help text is no Markdown")]
 #[command(next_help_heading = "View")]
 struct ViewArgs {
     /// How far back to look: a time such as 1s, 10s or 2m, or `all`
@@ -237,7 +239,7 @@ mod tests {
         check("--theme mauve", "there are dark, light");
         check("--json", "add --plain");
         check("--rounds 0 --plain", "0 is not in 1..");
-        check("frobnicate", "unrecognized subcommand");
+        check("frobnicate", "unexpected argument");
         check("record", "required");
         check("--nonsense", "unexpected argument");
     }

@@ -62,9 +62,9 @@ pub fn boxes(tree: &FlameTree, root: usize, width: u16, first: u16, height: u16)
 fn callees(tree: &FlameTree, caller: &FlameBox) -> Vec<FlameBox> {
     let Content::Node(parent) = caller.content else { return Vec::new() };
     let Some(node) = tree.nodes.get(parent) else { return Vec::new() };
-    let child = |index: &usize| tree.nodes.get(*index).map(|child| (*index, child.total));
+    let child = |index: usize| tree.nodes.get(index).map(|child| (index, child.total));
     let children: Vec<(usize, u64)> =
-        node.children.iter().filter_map(child).filter(|(_, total)| *total > 0).collect();
+        tree.children(parent).filter_map(child).filter(|(_, total)| *total > 0).collect();
     let sum: u64 = children.iter().map(|(_, total)| total).sum();
     if sum == 0 {
         return Vec::new();
@@ -147,31 +147,7 @@ fn widths(totals: &[u64], sum: u64, room: u16) -> Vec<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use probe::profile::{FlameNode, FrameKind};
-
-    /// A root with these children, and below the first child these again.
-    fn tree(children: &[u64], below_first: &[u64], root_self: u64) -> FlameTree {
-        let node = |name: &str, total, parent| FlameNode {
-            name: name.into(),
-            module: "m".into(),
-            source: None,
-            kind: FrameKind::Native,
-            total,
-            self_value: 0,
-            parent,
-            children: Vec::new(),
-        };
-        let total = children.iter().sum::<u64>() + root_self;
-        let mut nodes = vec![node("all", total, None)];
-        for (parent, totals) in [(0, children), (1, below_first)] {
-            for total in totals {
-                let index = nodes.len();
-                nodes.push(node(&format!("f{index}"), *total, Some(parent)));
-                nodes[parent].children.push(index);
-            }
-        }
-        FlameTree { nodes, depth: 3 }
-    }
+    use crate::tree_fixture::tree;
 
     /// (node or None for others, row, column, width).
     fn check(tree: &FlameTree, width: u16, expected: &[(Option<usize>, u16, u16, u16)]) {
@@ -191,15 +167,21 @@ mod tests {
     #[test]
     fn widths_follow_totals() {
         check(
-            &tree(&[50, 30], &[25], 20),
+            &tree(&[("r;a", 25), ("r;a;x", 25), ("r;b", 30), ("r", 20)]),
             10,
-            &[(Some(0), 0, 0, 10), (Some(1), 1, 0, 5), (Some(2), 1, 5, 3), (Some(3), 2, 0, 3)],
+            &[
+                (Some(0), 0, 0, 10),
+                (Some(1), 1, 0, 10),
+                (Some(2), 2, 0, 5),
+                (Some(3), 2, 5, 3),
+                (Some(4), 3, 0, 3),
+            ],
         );
     }
 
     #[test]
     fn the_narrow_are_summed_and_never_left_out() {
-        let narrow = tree(&[1, 90, 1, 1], &[], 0);
+        let narrow = tree(&[("a", 1), ("b", 90), ("c", 1), ("d", 1)]);
         check(&narrow, 10, &[(Some(0), 0, 0, 10), (Some(2), 1, 0, 9), (None, 1, 9, 1)]);
         let all = boxes(&narrow, 0, 10, 0, 10);
         let others = Content::Others { parent: 0, count: 3, total: 3 };
@@ -212,13 +194,14 @@ mod tests {
     fn every_width_adds_up() {
         let mut seed = 7_u64;
         for count in 1..60 {
-            let children: Vec<u64> = (0..count)
-                .map(|_| {
+            let children: Vec<(String, u64)> = (0..count)
+                .map(|n| {
                     seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    (seed >> 40) % 1000 + 1
+                    (format!("f{n}"), (seed >> 40) % 1000 + 1)
                 })
                 .collect();
-            let tree = tree(&children, &[], 0);
+            let stacks: Vec<_> = children.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+            let tree = tree(&stacks);
             for width in [1, 2, 3, 7, 40, 200] {
                 let row: Vec<_> =
                     boxes(&tree, 0, width, 1, 1).into_iter().map(|found| found.width).collect();

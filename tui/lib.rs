@@ -34,6 +34,8 @@ pub mod sort;
 pub mod start;
 pub mod terminal;
 pub mod theme;
+#[cfg(test)]
+mod tree_fixture;
 pub mod view;
 pub mod widget;
 

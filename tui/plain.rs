@@ -168,6 +168,7 @@ impl<'a> Block<'a> {
                 "function": row.name.as_str(),
                 "module": row.module.as_str(),
                 "source": row.source.as_ref().map(probe::profile::Text::as_str),
+                "line": row.line,
                 "kind": kind_word(row.kind),
                 "self": row.self_value,
                 "total": row.total,

@@ -135,6 +135,7 @@ mod tests {
             name: name.into(),
             module: "m".into(),
             source: None,
+            line: 0,
             kind: FrameKind::Native,
             self_value,
             total,

@@ -10,7 +10,8 @@ use crate::terminal::{Guard, forward_input, forward_signals};
 use crate::theme::{Glyphs, THEMES, Theme};
 use crate::{counters, format, plain, record, save};
 use anyhow::{Context as _, Result};
-use probe::profile::{Filter, Scope, Snapshot, flame};
+use probe::format::folded;
+use probe::profile::{Filter, Scope, Snapshot};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -53,8 +54,7 @@ pub fn start(options: &Options) -> Result<ExitCode> {
                 let signal = record::wait(*duration, &source, &mut events).await;
                 let (last, code) = stop();
                 let query = Window::All.query(&last, Scope::Machine, Filter::default());
-                let tree = flame::flame(&last, &query);
-                save::replace(output, |out| record::write_folded(&tree, out))?;
+                save::replace(output, |out| Ok(folded::write(&last, &query, out)?))?;
                 (signal, (last, code))
             }
             Task::Screen | Task::Doctor => (None, stop()),

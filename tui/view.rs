@@ -9,7 +9,8 @@ use crate::pulse::Pulse;
 use crate::sort::{ProcessColumn, Sort, TopColumn, sort_processes, sort_top};
 use anyhow::{Context as _, Result};
 use probe::profile::{
-    FlameTree, Grouping, ProcessTable, Query, Snapshot, TopTable, flame, processes, top,
+    FlameOptions, FlameTree, Grouping, ProcessTable, Query, Snapshot, TopTable, flame, processes,
+    top,
 };
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -81,7 +82,7 @@ pub fn compute(request: &Request) -> View {
             sort_top(&mut table, *sort);
             Data::Top(table)
         }
-        Ask::Flame => Data::Flame(flame::flame(snapshot, query)),
+        Ask::Flame => Data::Flame(flame::flame(snapshot, query, FlameOptions::default())),
         Ask::Processes(sort) => {
             let mut table = processes::processes(snapshot, query);
             sort_processes(&mut table, *sort);

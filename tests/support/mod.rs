@@ -1,5 +1,7 @@
 //! A made-up machine, and a stage on which the app runs without a terminal.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+
 use probe::profile::{
     Books, Budget, Command, Frame, FrameHandle, FrameKind, Function, Host, KernelBooks, Latency,
     Mapping, MappingKind, Moment, Place, Process, ProcessKey, SampleType, Snapshot, Source, Store,
@@ -9,6 +11,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use tui::app::App;
 use tui::color::Depth;
@@ -16,6 +19,7 @@ use tui::effect::{Effect, Exit};
 use tui::event::Event;
 use tui::options::{Options, Sampling, Target, Task, Window};
 use tui::theme::{Glyphs, Theme, UNICODE};
+use tui::widget::clip::columns;
 
 /// 2026-01-02 03:04:05 UTC: when the made-up machine was looked at.
 const WALL_NS: u64 = 1_767_323_045_000_000_000;
@@ -24,10 +28,10 @@ const WALL_NS: u64 = 1_767_323_045_000_000_000;
 const PERIOD_NS: u64 = 10_101_010;
 
 /// The monotonic time of the first snapshot, in seconds.
-pub const NOW_S: u64 = 30;
+pub(crate) const NOW_S: u64 = 30;
 
 /// A machine whose samples are made by hand.
-pub struct Machine {
+pub(crate) struct Machine {
     store: Store,
     host: probe::profile::HostHandle,
     samples: u64,
@@ -66,14 +70,19 @@ const WORK: &[(u32, &str, &str, &[Code], u32)] = &[
     (4711, "report", "user@1000.service", &[PYTHON, RENDER], 17),
     (4711, "report", "user@1000.service", &[PYTHON, RENDER, MALLOC], 6),
     (61, "kswapd0", "", &[KTHREAD, RECLAIM], 8),
-    (9001, "evil\x1b]52;c;aGk=\x07", "", &[("\u{202e}gnp.exe\nrm", "日本語.so", FrameKind::Native, 0)], 1),
+    (
+        9001,
+        "evil\x1b]52;c;aGk=\x07",
+        "",
+        &[("\u{202e}gnp.exe\nrm", "日本語.so", FrameKind::Native, 0)],
+        1,
+    ),
 ];
 
 impl Machine {
     /// A machine with `seconds` of samples before [`NOW_S`].
-    pub fn busy(seconds: u64) -> Self {
-        let cpu =
-            SampleType { kind: "samples".into(), unit: "count".into(), period_ns: PERIOD_NS };
+    pub(crate) fn busy(seconds: u64) -> Self {
+        let cpu = SampleType { kind: "samples".into(), unit: "count".into(), period_ns: PERIOD_NS };
         let start = Moment { monotonic_ns: 1_000_000_000, wall_ns: WALL_NS };
         let mut store = Store::new(Budget::default(), vec![cpu], start);
         let host = store.host(Host { name: "web-3".into(), kernel: "6.18.0".into(), cpus: 2 });
@@ -85,7 +94,7 @@ impl Machine {
     }
 
     /// Adds a second of samples: both CPUs busy, nearly.
-    pub fn run(&mut self, second: u64) {
+    pub(crate) fn run(&mut self, second: u64) {
         let mut at = 0;
         for (pid, name, unit, code, share) in WORK {
             let (thread, stack) = self.intern(*pid, name, unit, code);
@@ -142,7 +151,7 @@ impl Machine {
     }
 
     /// What is known `seconds` after [`NOW_S`].
-    pub fn snapshot(&self, seconds: u64) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self, seconds: u64) -> Arc<Snapshot> {
         let n = self.samples;
         let mut books = Books {
             kernel: KernelBooks {
@@ -164,7 +173,13 @@ impl Machine {
         };
         books.user.received = n;
         books.latencies = vec![
-            Latency { part: "drain", count: 99, p50_ns: 41_000, p99_ns: 230_000, max_ns: 1_000_000 },
+            Latency {
+                part: "drain",
+                count: 99,
+                p50_ns: 41_000,
+                p99_ns: 230_000,
+                max_ns: 1_000_000,
+            },
             Latency {
                 part: "symbolize",
                 count: 12,
@@ -183,7 +198,7 @@ impl Machine {
 }
 
 /// What the command line says when it says nothing.
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         task: Task::Screen,
         sampling: Sampling { hz: 99, target: Target::Machine, with_self: false },
@@ -196,7 +211,7 @@ pub fn options() -> Options {
 }
 
 /// A key by its name.
-pub fn key(name: &str) -> Event {
+pub(crate) fn key(name: &str) -> Event {
     let (code, modifiers) = match name {
         "Enter" => (KeyCode::Enter, KeyModifiers::NONE),
         "Esc" => (KeyCode::Esc, KeyModifiers::NONE),
@@ -215,21 +230,21 @@ pub fn key(name: &str) -> Event {
 }
 
 /// An app and the terminal that it is drawn on. Views are computed at once.
-pub struct Stage {
-    pub app: App,
+pub(crate) struct Stage {
+    pub(crate) app: App,
     terminal: Terminal<TestBackend>,
     /// How the app was left, once it was.
-    pub exit: Option<Exit>,
+    pub(crate) exit: Option<Exit>,
     /// What the source was asked.
-    pub commands: Vec<Command>,
+    pub(crate) commands: Vec<Command>,
 }
 
 impl Stage {
-    pub fn new(width: u16, height: u16) -> Self {
+    pub(crate) fn new(width: u16, height: u16) -> Self {
         Self::with(width, height, "dark", Depth::True, &UNICODE)
     }
 
-    pub fn with(
+    pub(crate) fn with(
         width: u16,
         height: u16,
         theme: &str,
@@ -244,7 +259,7 @@ impl Stage {
     }
 
     /// Lets something happen, with all that follows from it.
-    pub fn send(&mut self, event: Event) -> &mut Self {
+    pub(crate) fn send(&mut self, event: Event) -> &mut Self {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             for effect in self.app.update(event) {
@@ -265,7 +280,7 @@ impl Stage {
     }
 
     /// Presses keys, by their names.
-    pub fn keys(&mut self, names: &[&str]) -> &mut Self {
+    pub(crate) fn keys(&mut self, names: &[&str]) -> &mut Self {
         for name in names {
             self.send(key(name));
         }
@@ -273,7 +288,7 @@ impl Stage {
     }
 
     /// Types text.
-    pub fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {
             self.send(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
         }
@@ -281,32 +296,38 @@ impl Stage {
     }
 
     /// Changes the terminal's size.
-    pub fn resize(&mut self, width: u16, height: u16) -> &mut Self {
+    pub(crate) fn resize(&mut self, width: u16, height: u16) -> &mut Self {
         self.terminal.backend_mut().resize(width, height);
         self.send(Event::Resize(width, height))
     }
 
     /// What is on the screen.
-    pub fn draw(&mut self) -> Buffer {
+    pub(crate) fn draw(&mut self) -> Buffer {
         let app = &self.app;
         self.terminal.draw(|frame| tui::screen::draw(app, frame)).unwrap();
         self.terminal.backend().buffer().clone()
     }
 
     /// The text on the screen, and below it where each style begins.
-    pub fn picture(&mut self) -> String {
+    pub(crate) fn picture(&mut self) -> String {
         picture(&self.draw())
     }
 }
 
-/// The text of a row.
-pub fn row(buffer: &Buffer, y: u16) -> String {
-    let cells = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol());
-    cells.collect::<String>().trim_end().to_owned()
+/// The text of a row. A wide character hides the cell behind it.
+pub(crate) fn row(buffer: &Buffer, y: u16) -> String {
+    let mut text = String::new();
+    let mut x = 0;
+    while x < buffer.area.width {
+        let symbol = buffer[(x, y)].symbol();
+        text.push_str(symbol);
+        x += u16::try_from(columns(symbol)).unwrap().max(1);
+    }
+    text.trim_end().to_owned()
 }
 
 /// A buffer as text, and then its styles, a letter each, with a key.
-pub fn picture(buffer: &Buffer) -> String {
+pub(crate) fn picture(buffer: &Buffer) -> String {
     let area = buffer.area;
     let mut out: String = (0..area.height).map(|y| row(buffer, y) + "\n").collect();
     let mut styles = Vec::new();
@@ -329,13 +350,14 @@ pub fn picture(buffer: &Buffer) -> String {
             color.map_or_else(|| "-".to_owned(), |color| color.to_string())
         };
         let (fg, bg) = (color(style.fg), color(style.bg));
-        out.push_str(&format!("{letter}: {fg} on {bg} {:?}\n", style.add_modifier));
+        let modifiers = style.add_modifier;
+        let _ = writeln!(out, "{letter}: {fg} on {bg} {modifiers:?}");
     }
     out
 }
 
 /// A source that has one snapshot and has ended.
-pub struct Ended(pub Arc<Snapshot>);
+pub(crate) struct Ended(pub Arc<Snapshot>);
 
 impl Source for Ended {
     fn latest(&self) -> Arc<Snapshot> {

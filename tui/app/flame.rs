@@ -3,27 +3,20 @@
 
 use crate::action::Motion;
 use crate::icicle::{Content, FlameBox, boxes};
-use probe::profile::{FlameNode, FlameTree, Text};
+use probe::profile::{FlameTree, Label};
 use ratatui::layout::Rect;
-
-/// One step of a way from the root: name, module and source of a node.
-pub type Step = (Text, Text, Option<Text>);
-
-fn step_of(node: &FlameNode) -> Step {
-    (node.name.clone(), node.module.clone(), node.source.clone())
-}
 
 /// See the module's comment.
 #[derive(Clone, Debug, Default)]
 pub struct FlamePane {
     /// What was computed last; None before the first time.
     pub tree: Option<FlameTree>,
-    zoom_path: Vec<Step>,
-    selected_path: Vec<Step>,
+    zoom_path: Vec<Label>,
+    selected_path: Vec<Label>,
     zoom: usize,
     selected: usize,
     offset: u16,
-    seek: Option<Step>,
+    seek: Option<Label>,
 }
 
 impl FlamePane {
@@ -39,15 +32,9 @@ impl FlamePane {
         self.selected
     }
 
-    /// The selected node's row in the tree.
-    #[must_use]
-    pub fn selected_node(&self) -> Option<&FlameNode> {
-        self.tree.as_ref()?.nodes.get(self.selected)
-    }
-
     /// The names on the way to what is zoomed to, root first.
     pub fn breadcrumb(&self) -> impl Iterator<Item = &str> {
-        self.zoom_path.iter().map(|(name, ..)| name.as_str())
+        self.zoom_path.iter().map(|label| label.name.as_str())
     }
 
     /// The boxes on a canvas of this size.
@@ -65,7 +52,7 @@ impl FlamePane {
             && let Some(found) = hottest(&tree, &seek)
         {
             self.zoom_path.clear();
-            self.selected_path = path(&tree, found);
+            self.selected_path = tree.path(found);
         }
         self.zoom = resolve(&tree, &self.zoom_path);
         self.selected = resolve(&tree, &self.selected_path);
@@ -73,7 +60,7 @@ impl FlamePane {
     }
 
     /// Selects the hottest box of a function once the next tree is there.
-    pub fn seek(&mut self, function: Step) {
+    pub fn seek(&mut self, function: Label) {
         self.seek = Some(function);
     }
 
@@ -104,7 +91,7 @@ impl FlamePane {
     pub fn select(&mut self, node: usize, body: Rect) {
         let Some(tree) = &self.tree else { return };
         self.selected = node;
-        self.selected_path = path(tree, node);
+        self.selected_path = tree.path(node);
         self.scroll(body);
     }
 
@@ -150,9 +137,7 @@ impl FlamePane {
     /// Keeps the selected row on the screen, and the selection below the zoom.
     pub fn scroll(&mut self, body: Rect) {
         let Some(tree) = &self.tree else { return };
-        let ways_up = std::iter::successors(Some(self.selected), |node| {
-            tree.nodes.get(*node).and_then(|node| node.parent)
-        });
+        let ways_up = std::iter::successors(Some(self.selected), |node| tree.parent(*node));
         let Some(depth) = ways_up.into_iter().position(|node| node == self.zoom) else {
             self.selected = self.zoom;
             self.selected_path.clone_from(&self.zoom_path);
@@ -166,99 +151,56 @@ impl FlamePane {
 }
 
 fn caller(tree: &FlameTree, zoom: usize, node: usize) -> Option<usize> {
-    if node == zoom { None } else { tree.nodes.get(node)?.parent }
+    if node == zoom { None } else { tree.parent(node) }
+}
+
+fn total(tree: &FlameTree, node: usize) -> u64 {
+    tree.nodes.get(node).map_or(0, |node| node.total)
 }
 
 fn hottest_callee(tree: &FlameTree, node: usize) -> Option<usize> {
-    let children = tree.nodes.get(node)?.children.iter().copied();
     // The first of several equal ones, as the eye does.
-    children.rev().max_by_key(|child| tree.nodes.get(*child).map(|node| node.total))
+    tree.children(node).rev().max_by_key(|child| total(tree, *child))
 }
 
 /// The node of a function with the most samples.
-fn hottest(tree: &FlameTree, function: &Step) -> Option<usize> {
-    let (name, module, source) = function;
-    let nodes = tree.nodes.iter().enumerate();
-    nodes
-        .filter(|(_, node)| node.name == *name && node.module == *module && node.source == *source)
-        .max_by_key(|(index, node)| (node.total, std::cmp::Reverse(*index)))
-        .map(|(index, _)| index)
-}
-
-/// The steps from below the root to a node.
-fn path(tree: &FlameTree, node: usize) -> Vec<Step> {
-    let mut steps: Vec<_> = std::iter::successors(tree.nodes.get(node), |node| {
-        node.parent.and_then(|parent| tree.nodes.get(parent))
-    })
-    .map(step_of)
-    .collect();
-    steps.pop();
-    steps.reverse();
-    steps
+fn hottest(tree: &FlameTree, function: &Label) -> Option<usize> {
+    let is_it = |node: &usize| tree.label(*node).is_some_and(|label| label.same(function));
+    (0..tree.nodes.len()).rev().filter(is_it).max_by_key(|node| total(tree, *node))
 }
 
 /// The node at the end of a path, or as far down as there is one.
-fn resolve(tree: &FlameTree, path: &[Step]) -> usize {
-    path.iter()
-        .try_fold(0, |node, (name, module, source)| {
-            let is_next = |child: &&usize| {
-                tree.nodes.get(**child).is_some_and(|child| {
-                    child.name == *name && child.module == *module && child.source == *source
-                })
-            };
-            let children = tree.nodes.get(node).map(|node| node.children.as_slice());
-            children.unwrap_or_default().iter().find(is_next).copied().ok_or(node)
-        })
-        .unwrap_or_else(|deepest| deepest)
+fn resolve(tree: &FlameTree, path: &[Label]) -> usize {
+    (0..=path.len()).rev().find_map(|len| tree.find(path.get(..len)?)).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use probe::profile::FrameKind;
-
-    /// A tree of `(name, parent, total)`, parents first.
-    fn tree(rows: &[(&str, usize, u64)]) -> FlameTree {
-        let mut tree = FlameTree::default();
-        for (index, (name, parent, total)) in rows.iter().enumerate() {
-            tree.nodes.push(FlameNode {
-                name: (*name).into(),
-                module: "m".into(),
-                source: None,
-                kind: FrameKind::Native,
-                total: *total,
-                self_value: 0,
-                parent: (index > 0).then_some(*parent),
-                children: Vec::new(),
-            });
-            if index > 0 {
-                tree.nodes[*parent].children.push(index);
-            }
-        }
-        tree
-    }
+    use crate::tree_fixture::tree;
 
     const BODY: Rect = Rect { x: 0, y: 0, width: 40, height: 3 };
 
     fn selected(pane: &FlamePane) -> &str {
-        pane.selected_node().map_or("", |node| node.name.as_str())
+        let label = pane.tree.as_ref().and_then(|tree| tree.label(pane.selected()));
+        label.map_or("", |label| label.name.as_str())
     }
 
     #[test]
     fn selection_and_zoom_survive_new_trees() {
         let mut pane = FlamePane::default();
-        pane.set_tree(tree(&[("all", 0, 9), ("a", 0, 3), ("b", 0, 6), ("c", 2, 6)]));
+        pane.set_tree(tree(&[("a", 3), ("b;c", 6)]));
         pane.step(Motion::Down, BODY);
         assert_eq!(selected(&pane), "b");
         pane.zoom_in(BODY);
         pane.step(Motion::Down, BODY);
         assert_eq!(selected(&pane), "c");
-        pane.set_tree(tree(&[("all", 0, 9), ("b", 0, 6), ("a", 0, 3), ("x", 1, 1), ("c", 1, 5)]));
-        assert_eq!((selected(&pane), pane.zoom()), ("c", 1));
+        pane.set_tree(tree(&[("A", 3), ("b;a", 1), ("b;c", 5)]));
+        assert_eq!((selected(&pane), pane.zoom()), ("c", 2));
         // For a while it is not there; then it is again.
-        pane.set_tree(tree(&[("all", 0, 3), ("a", 0, 3)]));
+        pane.set_tree(tree(&[("a", 3)]));
         assert_eq!((selected(&pane), pane.zoom()), ("all", 0));
-        pane.set_tree(tree(&[("all", 0, 9), ("b", 0, 6), ("c", 1, 6)]));
+        pane.set_tree(tree(&[("b;c", 6)]));
         assert_eq!((selected(&pane), pane.zoom()), ("c", 1));
         assert!(pane.breadcrumb().eq(["b"]));
         assert!(pane.zoom_out(BODY));
@@ -269,14 +211,7 @@ mod tests {
     #[test]
     fn motion_goes_by_what_is_drawn() {
         let mut pane = FlamePane::default();
-        pane.set_tree(tree(&[
-            ("all", 0, 10),
-            ("a", 0, 5),
-            ("b", 0, 5),
-            ("a1", 1, 5),
-            ("b1", 2, 2),
-            ("b2", 2, 3),
-        ]));
+        pane.set_tree(tree(&[("a;a1", 5), ("b;b1", 2), ("b;b2", 3)]));
         let mut check = |motion, expected: &str| {
             pane.step(motion, BODY);
             assert_eq!(selected(&pane), expected, "{motion:?}");
@@ -298,19 +233,21 @@ mod tests {
     #[test]
     fn a_function_is_found_where_it_is_hottest() {
         let mut pane = FlamePane::default();
-        pane.seek(("f".into(), "m".into(), None));
-        pane.set_tree(tree(&[("all", 0, 9), ("f", 0, 3), ("g", 0, 6), ("f", 2, 6)]));
+        let trees = [("f", 3), ("g;f", 6)];
+        let hot = tree(&trees);
+        let function = hot.label(1).cloned().unwrap();
+        pane.seek(function);
+        pane.set_tree(tree(&trees));
         assert_eq!(pane.selected(), 3);
         pane.select(1, BODY);
-        pane.set_tree(tree(&[("all", 0, 9), ("f", 0, 3), ("g", 0, 6), ("f", 2, 6)]));
+        pane.set_tree(tree(&trees));
         assert_eq!(pane.selected(), 1);
     }
 
     #[test]
     fn a_deep_selection_scrolls() {
         let mut pane = FlamePane::default();
-        let rows: Vec<_> = (0..9_usize).map(|n| ("f", n.saturating_sub(1), 5)).collect();
-        pane.set_tree(tree(&rows));
+        pane.set_tree(tree(&[("a;b;c;d;e;f;g;h", 5)]));
         pane.step(Motion::Last, BODY);
         let boxes = pane.boxes(BODY);
         assert!(boxes.iter().any(|found| found.content == Content::Node(8) && found.row == 2));

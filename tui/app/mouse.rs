@@ -12,7 +12,7 @@ use ratatui::layout::{Position, Rect};
 const WHEEL_ROWS: usize = 3;
 
 impl App {
-    pub(super) fn mouse(&mut self, mouse: &MouseEvent) -> Vec<Effect> {
+    pub(super) fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
         let motion = match mouse.kind {
             MouseEventKind::ScrollUp => Motion::Up,
             MouseEventKind::ScrollDown => Motion::Down,

@@ -15,7 +15,7 @@ use crate::theme::{Role, kind_word};
 use crate::widget::canvas::Canvas;
 use crate::widget::clip::{Clip, clip};
 use crate::widget::segments::{Segment, Segments};
-use probe::profile::{FlameNode, FlameTree, FrameKind};
+use probe::profile::{FlameTree, FrameKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
@@ -30,8 +30,8 @@ pub(super) fn draw(app: &App, parts: &Areas, buffer: &mut Buffer) {
     heading(app, tree, &boxes, parts.heading, buffer);
     let canvas = Canvas { tree, boxes: &boxes, selected: app.flame.selected(), theme: &app.theme };
     canvas.render(parts.body, buffer);
-    if let Some(node) = app.flame.selected_node() {
-        detail(node, root.total).draw(app, parts.detail, buffer);
+    if let Some(detail) = detail(tree, app.flame.selected(), root.total) {
+        detail.draw(app, parts.detail, buffer);
     }
 }
 
@@ -40,7 +40,7 @@ fn heading(app: &App, tree: &FlameTree, boxes: &[FlameBox], area: Rect, buffer: 
     let mut kinds: Vec<FrameKind> = Vec::new();
     for found in boxes {
         if let Content::Node(index) = found.content
-            && let Some(kind) = tree.nodes.get(index).map(|node| node.kind)
+            && let Some(kind) = tree.label(index).map(|label| label.kind)
             && kind != FrameKind::Marker
             && !kinds.contains(&kind)
         {
@@ -65,16 +65,18 @@ fn heading(app: &App, tree: &FlameTree, boxes: &[FlameBox], area: Rect, buffer: 
     Segments { left, right: legend, separator: Span::raw("") }.render(area, buffer);
 }
 
-fn detail(node: &FlameNode, sum: u64) -> Detail<'_> {
+fn detail(tree: &FlameTree, index: usize, sum: u64) -> Option<Detail<'_>> {
+    let (node, label) = (tree.nodes.get(index)?, tree.label(index)?);
     let mut facts = vec![
         amount("self", node.self_value, sum),
         format!("{} of {}", amount("total", node.total, sum), plural(sum, "sample", "samples")),
     ];
-    push_text(&mut facts, node.source.as_ref());
-    push_text(&mut facts, Some(&node.module));
-    if !node.children.is_empty() {
-        facts.push(plural(node.children.len() as u64, "callee", "callees"));
+    push_text(&mut facts, label.source.as_ref());
+    push_text(&mut facts, Some(&label.module));
+    let callees = tree.children(index).len();
+    if callees > 0 {
+        facts.push(plural(callees as u64, "callee", "callees"));
     }
-    let kind = Some(node.kind).filter(|kind| *kind != FrameKind::Marker);
-    Detail { name: node.name.as_str(), kind, facts }
+    let kind = Some(label.kind).filter(|kind| *kind != FrameKind::Marker);
+    Some(Detail { name: label.name.as_str(), kind, facts })
 }

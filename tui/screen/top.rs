@@ -108,7 +108,9 @@ fn detail<'a>(table: &TopTable, row: &'a TopRow) -> Detail<'a> {
             plural(table.sum, "sample", "samples")
         ),
     ];
-    push_text(&mut facts, row.source.as_ref());
+    if let Some(file) = &row.source {
+        facts.push(if row.line > 0 { format!("{file}:{}", row.line) } else { file.to_string() });
+    }
     push_text(&mut facts, Some(&row.module));
     if row.processes > 1 {
         facts.push(format!("{} and {} more", row.process, row.processes - 1));

@@ -3,7 +3,7 @@
 use super::clip::{Clip, clip};
 use crate::icicle::{Content, FlameBox};
 use crate::theme::{Role, Theme};
-use probe::profile::{FlameNode, FlameTree};
+use probe::profile::{FlameTree, Label};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
@@ -37,8 +37,8 @@ impl Canvas<'_> {
             let width = found.width.min(area.right() - x);
             let (text, style) = match found.content {
                 Content::Node(index) => {
-                    let Some(node) = self.tree.nodes.get(index) else { continue };
-                    (node.name.to_string(), self.node_style(index, node))
+                    let Some(label) = self.tree.label(index) else { continue };
+                    (label.name.to_string(), self.node_style(index, label))
                 }
                 Content::Others { count, .. } => {
                     (format!("+{count}"), self.theme.style(Role::BoxOthers))
@@ -58,12 +58,12 @@ impl Canvas<'_> {
         }
     }
 
-    fn node_style(&self, index: usize, node: &FlameNode) -> Style {
+    fn node_style(&self, index: usize, label: &Label) -> Style {
         if index == self.selected {
             return self.theme.style(Role::BoxSelected);
         }
-        let style = self.theme.style(Role::from(node.kind));
-        let hash = node
+        let style = self.theme.style(Role::from(label.kind));
+        let hash = label
             .name
             .as_str()
             .bytes()

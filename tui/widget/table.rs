@@ -142,12 +142,12 @@ impl Table<'_> {
         for (at, (column, width)) in self.columns.iter().zip(widths).enumerate() {
             let Some(width) = width else { continue };
             let room = width.min(area.right().saturating_sub(x));
-            self.cell(cell(at, column), column, Rect { x, width: room, ..area }, buffer);
+            self.cell(&cell(at, column), column, Rect { x, width: room, ..area }, buffer);
             x = x.saturating_add(width + gap);
         }
     }
 
-    fn cell(&self, cell: Cell, column: &Column, area: Rect, buffer: &mut Buffer) {
+    fn cell(&self, cell: &[Span<'static>], column: &Column, area: Rect, buffer: &mut Buffer) {
         let last = cell.len().saturating_sub(1);
         let used: usize = cell.iter().map(|span| columns(&span.content)).sum();
         let free = area.width.saturating_sub(u16::try_from(used).unwrap_or(u16::MAX));
