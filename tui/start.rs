@@ -33,7 +33,7 @@ pub fn start(options: &Options) -> Result<ExitCode> {
         return Ok(if able { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start")?;
-    let ended = runtime.block_on(async {
+    let ended: Result<(Option<i32>, Option<u8>)> = runtime.block_on(async {
         let (sender, mut events) = channel(EVENTS_MAX);
         forward_signals(&sender)?;
         match &options.task {
@@ -61,8 +61,8 @@ pub fn start(options: &Options) -> Result<ExitCode> {
         };
         finish(options, &last)?;
         Ok((signal, code))
-    })?;
-    let (signal, code) = ended;
+    });
+    let (signal, code) = ended?;
     let of_signal = |signal| u8::try_from(EXIT_SIGNAL + signal).unwrap_or(u8::MAX);
     Ok(ExitCode::from(signal.map(of_signal).or(code).unwrap_or(0)))
 }
