@@ -65,7 +65,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 fs::write(&object, &built)
                     .with_context(|| format!("cannot write {}", object.display()))?;
             }
-            let state = if same { "as built" } else { "changed" };
+            let state = match (same, options.check) {
+                (true, _) => "as built",
+                (false, true) => "differs",
+                (false, false) => "written",
+            };
             writeln!(io::stdout(), "{} {} bytes, {state}", object.display(), built.len())?;
         }
     }

@@ -1,3 +1,5 @@
+//! Tests of opening the files behind regions.
+
 use super::super::cgroup::Cgroups;
 use super::super::scan::{self, Seen};
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the process table.
+
 use super::super::regions::{RegionFile, Regions};
 use super::*;
 use crate::profile::Text;
