@@ -4,7 +4,7 @@
 use super::channel::{pair, receive, send};
 use super::limits::{ADDRESSES_MAX, BLAMED_MAX, DEADLINE, DESCRIPTORS_MAX, RESIDENT_BYTES_MAX};
 use super::restarts::Restarts;
-use super::wire::{Found, Line, Op, Reply, Request, label_text};
+use super::wire::{Found, Label, Line, Op, Reply, Request};
 use super::worker::ARGUMENT;
 use super::{Answer, Ask, Detail, Identity, ObjectKind};
 use crate::profile::store::NamedLine;
@@ -336,7 +336,10 @@ impl Exchange {
 fn named(found: Found, module: &Text) -> Result<Vec<NamedLine>, Unresolved> {
     let lines = found?.into_iter().map(|Line { label, kind, line, file, module: other }| {
         let module = other.map_or_else(|| module.clone(), |other| Text::from_bytes(&other));
-        let name = label_text(&label, &module);
+        let name = match label {
+            Label::Name(name) => Text::from_bytes(&name),
+            Label::Start(offset) => Text::from(format!("{module}!fn_{offset:x}")),
+        };
         let file = file.map(|file| Text::from_bytes(&file));
         NamedLine { function: Function { name, file, module, kind }, line }
     });

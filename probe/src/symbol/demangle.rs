@@ -17,8 +17,8 @@ pub(super) struct Name {
     pub(super) kind: FrameKind,
 }
 
-/// Demangles a symbol's name. A name that is too long, or whose readable form
-/// would be, stays as it is, cut.
+/// Demangles a symbol's name. A name that is too long stays as it is, cut; a
+/// readable form that would be too long is cut.
 #[must_use]
 pub(super) fn demangle(mangled: &[u8]) -> Name {
     let readable = std::str::from_utf8(mangled)
@@ -27,7 +27,7 @@ pub(super) fn demangle(mangled: &[u8]) -> Name {
         .and_then(|name| rust(name).or_else(|| cpp(name)));
     readable.unwrap_or_else(|| Name {
         bytes: mangled.get(..NAME_BYTES_MAX).unwrap_or(mangled).to_vec(),
-        kind: FrameKind::Native,
+        kind: if mangled.starts_with(b"_R") { FrameKind::Rust } else { FrameKind::Native },
     })
 }
 
@@ -36,7 +36,7 @@ fn rust(name: &str) -> Option<Name> {
     let mut out = Bounded::default();
     // A legacy name without its hash is C++, to which it would read the same.
     // `{:#}` leaves the hash out.
-    write!(out, "{demangled:#}").ok()?;
+    out.accept(|out| write!(out, "{demangled:#}"))?;
     let v0 = name.starts_with("_R") || name.starts_with("__R");
     (v0 || has_legacy_hash(name)).then_some(Name { bytes: out.text, kind: FrameKind::Rust })
 }
@@ -44,11 +44,11 @@ fn rust(name: &str) -> Option<Name> {
 /// Whether a legacy name ends in `17h<16 hex digits>E`, perhaps with a suffix of
 /// the optimizer (`.llvm.123`).
 fn has_legacy_hash(name: &str) -> bool {
-    // Not at any dot: legacy names have `..` for `::` within a path.
-    let name = name.split_once(".llvm.").map_or(name, |(name, _)| name);
-    let hash = name.strip_suffix('E').and_then(|name| name.get(name.len().checked_sub(19)?..));
-    hash.and_then(|hash| hash.strip_prefix("17h"))
-        .is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    let after = name.rsplit_once("17h").and_then(|(_, after)| after.split_at_checked(16));
+    after.is_some_and(|(digits, end)| {
+        let ends = end == "E" || end.starts_with("E.");
+        ends && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
 }
 
 fn cpp(name: &str) -> Option<Name> {
@@ -64,8 +64,8 @@ fn cpp(name: &str) -> Option<Name> {
         .no_return_type()
         .recursion_limit(DEMANGLE_DEPTH_MAX);
     let mut out = Bounded::default();
-    symbol.structured_demangle(&mut out, &options).ok()?;
-    out.write_str(suffix).ok()?;
+    out.accept(|out| symbol.structured_demangle(out, &options))?;
+    out.accept(|out| out.write_str(suffix))?;
     Some(Name { bytes: out.text, kind: FrameKind::Native })
 }
 
@@ -73,15 +73,23 @@ fn cpp(name: &str) -> Option<Name> {
 #[derive(Default)]
 struct Bounded {
     text: Vec<u8>,
+    full: bool,
+}
+
+impl Bounded {
+    /// None where writing failed for another reason than that it is full.
+    fn accept(&mut self, write: impl FnOnce(&mut Self) -> fmt::Result) -> Option<()> {
+        (write(self).is_ok() || self.full).then_some(())
+    }
 }
 
 impl Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.text.len() + text.len() > NAME_BYTES_MAX {
-            return Err(fmt::Error);
-        }
-        self.text.extend_from_slice(text.as_bytes());
-        Ok(())
+        let room = NAME_BYTES_MAX.saturating_sub(self.text.len());
+        let fits = text.as_bytes().get(..room).unwrap_or(text.as_bytes());
+        self.text.extend_from_slice(fits);
+        self.full |= fits.len() < text.len();
+        if self.full { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
@@ -101,6 +109,11 @@ mod tests {
         check("_RNvCs1234_7mycrate3foo", "mycrate::foo", FrameKind::Rust);
         check("_ZN3foo3bar17h05af221e174051e9E", "foo::bar", FrameKind::Rust);
         check("_ZN3foo3bar17h05af221e174051e9E.llvm.77", "foo::bar", FrameKind::Rust);
+        check(
+            "_ZN58_$LT$$RF$object..read..ReadCache$LT$R$GT$$u20$as$u20$X$GT$2at17h05d6f16093446b8bE",
+            "<&object::read::ReadCache<R> as X>::at",
+            FrameKind::Rust,
+        );
         check("_ZN5space3fooEibc", "space::foo", FrameKind::Native);
         check("_ZN5space3fooEibc.cold", "space::foo.cold", FrameKind::Native);
         check(
@@ -123,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_explodes_stays_mangled() {
+    fn a_name_that_explodes_is_cut() {
         // Each template argument is the substitution of all before it.
         let mut bomb = String::from("_Z1fI1AI1AS_E");
         for _ in 0..60 {
@@ -131,6 +144,9 @@ mod tests {
         }
         bomb.push('E');
         assert!(demangle(bomb.as_bytes()).bytes.len() <= NAME_BYTES_MAX);
+        let many = format!("_Z1fI{}E", "3foo".repeat(240));
+        let name = demangle(many.as_bytes()).bytes;
+        assert!(name.starts_with(b"f<foo, foo, ") && name.len() == NAME_BYTES_MAX);
         let deep = format!("_Z1f{}i", "P".repeat(1000));
         assert!(demangle(deep.as_bytes()).bytes.len() <= NAME_BYTES_MAX);
     }

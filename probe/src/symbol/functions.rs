@@ -5,7 +5,7 @@
 
 use super::elf::{Elf, malformed};
 use super::image::CHUNK_BYTES;
-use super::limits::{ALIASES_MAX, FUNCTIONS_MAX, NAME_BYTES_MAX};
+use super::limits::{ALIASES_MAX, FUNCTIONS_MAX, NAME_BYTES_MAX, SYMBOL_TABLE_BYTES_MAX};
 use crate::profile::Unresolved;
 use object::elf::{self, Sym32, Sym64};
 use object::read::elf::Sym;
@@ -116,6 +116,9 @@ fn read<S: Sym<Endian = Endianness> + pod::Pod>(
     let Some(table) = elf.section(name) else { return Ok(None) };
     let strings = usize::try_from(table.link).ok().and_then(|link| elf.section_at(link));
     let strings = strings.ok_or(Unresolved::Limit)?;
+    if table.size > SYMBOL_TABLE_BYTES_MAX {
+        return Err(Unresolved::Limit);
+    }
     let end = table.offset.checked_add(table.size).ok_or(Unresolved::Limit)?;
     let chunk_bytes = (CHUNK_BYTES / size_of::<S>() * size_of::<S>()) as u64;
     let mut rows = Vec::new();

@@ -65,6 +65,9 @@ pub const EH_FRAME_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Functions of one file, by symbol or by unwind entry.
 pub const FUNCTIONS_MAX: usize = 2_000_000;
 
+/// A symbol table, in bytes: functions and all other symbols.
+pub const SYMBOL_TABLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// Section headers of one file; the format allows 2^32.
 pub const SECTIONS_MAX: u32 = 65_536;
 

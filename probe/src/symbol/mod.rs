@@ -24,6 +24,7 @@ mod dwarf;
 mod elf;
 mod functions;
 mod image;
+mod input;
 mod kallsyms;
 pub mod limits;
 mod object;

@@ -13,12 +13,13 @@
 //! identity 2:u8 (reason:u8 | 0:u8 flags:u8 build_id:opt link:opt crc:u32)
 //! ```
 
+use super::input::Input;
 use super::limits::{
     ADDRESSES_MAX, ANSWER_BYTES_MAX, LINES_MAX, MESSAGE_BYTES_MAX, MODULE_BYTES_MAX,
     NAME_BYTES_MAX, PATH_BYTES_MAX,
 };
 use super::{Detail, Identity};
-use crate::profile::{BuildId, FrameKind, Text, Unresolved};
+use crate::profile::{BuildId, FrameKind, Unresolved};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,11 +168,11 @@ impl Reply {
                 if count == 0 || count > ADDRESSES_MAX {
                     return None;
                 }
-                let found = (0..count).map(|_| input.found()).collect::<Option<_>>()?;
+                let found = (0..count).map(|_| decode_found(&mut input)).collect::<Option<_>>()?;
                 input.end(Self::Names(found))
             }
             2 => {
-                let identity = input.answer(Input::identity)?;
+                let identity = decode_result(&mut input, decode_identity)?;
                 input.end(Self::Identity(identity))
             }
             _ => None,
@@ -268,116 +269,63 @@ const fn reason_code(why: Unresolved) -> u8 {
     }
 }
 
-/// What is left of a message.
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(taken)
+/// An answer, or the reason why there is none.
+fn decode_result<'a, T>(
+    input: &mut Input<'a>,
+    read: impl FnOnce(&mut Input<'a>) -> Option<T>,
+) -> Option<Result<T, Unresolved>> {
+    let code = input.u8()?;
+    if code == 0 {
+        return read(input).map(Ok);
     }
+    Unresolved::ALL.into_iter().find(|why| reason_code(*why) == code).map(Err)
+}
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.array().map(u8::from_le_bytes)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn text(&mut self, len_max: usize) -> Option<&'a [u8]> {
-        let len = usize::from(self.u16()?);
-        if len > len_max {
+fn decode_found(input: &mut Input<'_>) -> Option<Found> {
+    decode_result(input, |input| {
+        let count = usize::from(input.u8()?);
+        if count == 0 || count > LINES_MAX {
             return None;
         }
-        self.take(len)
-    }
+        (0..count).map(|_| decode_line(input)).collect()
+    })
+}
 
-    /// An answer, or the reason why there is none.
-    fn answer<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Option<Result<T, Unresolved>> {
-        let code = self.u8()?;
-        if code == 0 {
-            return read(self).map(Ok);
-        }
-        Unresolved::ALL.into_iter().find(|why| reason_code(*why) == code).map(Err)
-    }
+fn decode_line(input: &mut Input<'_>) -> Option<Line> {
+    let kind = match input.u8()? {
+        0 => FrameKind::Native,
+        1 => FrameKind::Kernel,
+        2 => FrameKind::Rust,
+        3 => FrameKind::Go,
+        _ => return None,
+    };
+    let line = input.u32()?;
+    let label = match input.u8()? {
+        1 => Label::Name(input.text(NAME_BYTES_MAX)?.to_vec()),
+        2 => Label::Start(input.u64()?),
+        _ => return None,
+    };
+    let file = some(input.text(PATH_BYTES_MAX)?);
+    let module = some(input.text(MODULE_BYTES_MAX)?);
+    Some(Line { label, kind, line, file, module })
+}
 
-    fn found(&mut self) -> Option<Found> {
-        self.answer(|input| {
-            let count = usize::from(input.u8()?);
-            if count == 0 || count > LINES_MAX {
-                return None;
-            }
-            (0..count).map(|_| input.line()).collect()
-        })
-    }
-
-    fn line(&mut self) -> Option<Line> {
-        let kind = match self.u8()? {
-            0 => FrameKind::Native,
-            1 => FrameKind::Kernel,
-            2 => FrameKind::Rust,
-            3 => FrameKind::Go,
-            _ => return None,
-        };
-        let line = self.u32()?;
-        let label = match self.u8()? {
-            1 => Label::Name(self.text(NAME_BYTES_MAX)?.to_vec()),
-            2 => Label::Start(self.u64()?),
-            _ => return None,
-        };
-        let file = some(self.text(PATH_BYTES_MAX)?);
-        let module = some(self.text(MODULE_BYTES_MAX)?);
-        Some(Line { label, kind, line, file, module })
-    }
-
-    fn identity(&mut self) -> Option<Identity> {
-        let flags = self.u8()?;
-        let build_id = BuildId::new(self.text(BuildId::BYTES_MAX)?);
-        let link = some(self.text(PATH_BYTES_MAX)?);
-        let crc = self.u32()?;
-        Some(Identity {
-            build_id,
-            debug_link: link.map(|name| (name, crc)),
-            is_go: flags & 1 != 0,
-            has_debug_info: flags & 2 != 0,
-        })
-    }
-
-    /// The message's meaning, if nothing is left of it.
-    fn end<T>(&self, meaning: T) -> Option<T> {
-        self.0.is_empty().then_some(meaning)
-    }
+fn decode_identity(input: &mut Input<'_>) -> Option<Identity> {
+    let flags = input.u8()?;
+    let build_id = BuildId::new(input.text(BuildId::BYTES_MAX)?);
+    let link = some(input.text(PATH_BYTES_MAX)?);
+    let crc = input.u32()?;
+    Some(Identity {
+        build_id,
+        debug_link: link.map(|name| (name, crc)),
+        is_go: flags & 1 != 0,
+        has_debug_info: flags & 2 != 0,
+    })
 }
 
 /// A text that is there.
 fn some(text: &[u8]) -> Option<Vec<u8>> {
     (!text.is_empty()).then(|| text.to_vec())
-}
-
-/// The text of a label, escaped; `module` is the file's.
-#[must_use]
-pub(super) fn label_text(label: &Label, module: &Text) -> Text {
-    match label {
-        Label::Name(name) => Text::from_bytes(name),
-        Label::Start(offset) => Text::from(format!("{module}!fn_{offset:x}")),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::support::{
     BINUTILS, Scratch, Test, ask, client, look_up, outer_names, place, run, section, text,
 };
 use probe::profile::Unresolved;
-use probe::symbol::limits::{RESIDENT_BYTES_MAX, RESTARTS_MAX};
+use probe::symbol::limits::{OBJECTS_MAX, RESIDENT_BYTES_MAX, RESTARTS_MAX};
 use probe::symbol::{Client, Detail, Object};
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -14,6 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 pub(crate) const TESTS: &[Test] = &[
+    ("old_files_are_forgotten", BINUTILS, old_files_are_forgotten),
     ("truncated_files_cost_their_names_only", BINUTILS, truncated_files),
     ("flipped_bytes_cost_their_names_only", BINUTILS, flipped_bytes),
     ("a_section_that_claims_too_much_is_not_read", BINUTILS, a_section_that_claims_too_much),
@@ -77,6 +78,29 @@ fn client_of(scratch: &Scratch, how: &str, times: usize) -> Client {
     Client::spawn(script).unwrap()
 }
 
+fn old_files_are_forgotten() {
+    let scratch = Scratch::new();
+    let library = scratch.compile("cc", C, "library.so", &["-g"]);
+    let (start, _) = place(&library, "hidden");
+    let mut client = client();
+    let directory = format!("/proc/{}/fd", client.worker_pid().unwrap());
+    let descriptors = || fs::read_dir(&directory).unwrap().count();
+    // After the first answer, so that the worker has begun.
+    client.ask(ask(Path::new("/proc"), &[0], Detail::Names));
+    let before = descriptors();
+    let mut last_key = 0;
+    for _ in 0..3 * OBJECTS_MAX {
+        let request = ask(&library, &[start], Detail::Lines);
+        last_key = request.object.key;
+        assert_eq!(outer_names(&client.ask(request)), ["hidden"]);
+    }
+    // The worker forgets after it has answered; another answer shows that it has.
+    let mut last = ask(&library, &[start], Detail::Names);
+    last.object.key = last_key;
+    client.ask(last);
+    assert_eq!((descriptors() - before, client.stats().starts), (OBJECTS_MAX, 1));
+}
+
 fn truncated_files() {
     let scratch = Scratch::new();
     let library = scratch.compile("cc", C, "library.so", &["-g"]);
@@ -100,14 +124,20 @@ fn flipped_bytes() {
     let whole = fs::read(&library).unwrap();
     let mut client = client();
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    for _ in 0..300 {
+    for round in 0..600 {
         let mut bytes = whole.clone();
-        for _ in 0..20 {
+        // Headers are at the start and at the end.
+        let part = match round % 3 {
+            0 => 0..whole.len(),
+            1 => 0..1024,
+            _ => whole.len() - 2048..whole.len(),
+        };
+        for _ in 0..=round % 20 {
             // Xorshift (Marsaglia 2003).
             random ^= random << 13;
             random ^= random >> 7;
             random ^= random << 17;
-            let at = usize::try_from(random >> 8).unwrap() % bytes.len();
+            let at = part.start + usize::try_from(random >> 8).unwrap() % part.len();
             bytes[at] = random.to_le_bytes()[0];
         }
         let flipped = scratch.write("flipped.so", bytes);

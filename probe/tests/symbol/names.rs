@@ -2,9 +2,11 @@
 //! information, separate files, the kernel.
 
 use super::support::{
-    BINUTILS, Scratch, Test, ask, client, key, look_up, offset, open, outer_names, place, run, text,
+    BINUTILS, Scratch, Test, ask, client, key, look_up, offset, offsets, open, outer_names, place,
+    run, text,
 };
 use probe::profile::{FrameKind, Text};
+use probe::symbol::limits::MANGLED_BYTES_MAX;
 use probe::symbol::{Ask, Detail, Object, ObjectKind, candidates, vdso_image};
 use std::fs;
 use std::io::Seek as _;
@@ -20,6 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_debug_file_of_another_build_is_not_used", BINUTILS, a_debug_file_of_another_build),
     ("segments_whose_address_is_not_their_offset", BINUTILS, segments_that_are_moved),
     ("this_program_is_rust", &[], this_program_is_rust),
+    ("every_function_of_this_program", &["nm", "readelf"], every_function_of_this_program),
     ("libc_is_named_all_over", &[], libc_is_named_all_over),
     ("the_kernel_is_named", &[], the_kernel_is_named),
     ("the_vdso_is_named", &["nm", "readelf"], the_vdso_is_named),
@@ -198,6 +201,30 @@ fn this_program_is_rust() {
             ("symbol::names::landmark", FrameKind::Rust)
         );
         assert_eq!(found.last().unwrap().line > 0, detail == Detail::Lines);
+    }
+}
+
+/// By what `nm` says of it: thousands of functions, most of them Rust.
+fn every_function_of_this_program() {
+    let path = std::env::current_exe().unwrap();
+    let symbols = run("nm", &["-S", text(&path)]);
+    let functions = symbols.lines().filter_map(|line| {
+        let fields: Vec<_> = line.split(' ').collect();
+        let [start, size, "t" | "T", name] = fields[..] else { return None };
+        let hex = |text| u64::from_str_radix(text, 16).unwrap();
+        // A name that is too long keeps its mangling, and hides its language.
+        (name.len() <= MANGLED_BYTES_MAX).then(|| (hex(start) + hex(size) - 1, name))
+    });
+    let (addresses, mangled): (Vec<_>, Vec<_>) = functions.unzip();
+    assert!(addresses.len() > 1000);
+    let answer = client().ask(ask(&path, &offsets(&path, &addresses), Detail::Names));
+    assert_eq!(answer.len(), addresses.len());
+    for (found, mangled) in answer.iter().zip(mangled) {
+        let function = &found.as_ref().unwrap()[0].function;
+        let rust = mangled.starts_with("_R") || mangled.contains("17h");
+        assert_eq!(function.kind == FrameKind::Rust, rust, "{mangled}: {}", function.name);
+        assert!(rust || mangled.starts_with("_Z") || !function.name.as_str().contains("!fn_"));
+        assert!(!function.name.as_str().starts_with("_R"), "{mangled}");
     }
 }
 

@@ -101,17 +101,27 @@ pub(crate) fn place(path: &Path, symbol: &str) -> (u64, u64) {
 /// The file offset of an ELF virtual address.
 #[track_caller]
 pub(crate) fn offset(path: &Path, address: u64) -> u64 {
+    offsets(path, &[address])[0]
+}
+
+/// The file offsets of ELF virtual addresses.
+#[track_caller]
+pub(crate) fn offsets(path: &Path, addresses: &[u64]) -> Vec<u64> {
     let headers = run("readelf", &["-lW", text(path)]);
     let loads = headers.lines().map(str::trim).filter(|line| line.starts_with("LOAD"));
-    loads
+    let loads: Vec<_> = loads
         .map(|line| {
             let hex = |field: &str| u64::from_str_radix(&field[2..], 16).unwrap();
             let fields: Vec<_> = line.split_whitespace().skip(1).take(4).map(hex).collect();
             (fields[0], fields[1], fields[3])
         })
-        .find(|(_, start, size)| (*start..start + size).contains(&address))
-        .map(|(offset, start, _)| address - start + offset)
-        .unwrap()
+        .collect();
+    let offset = |address: &u64| {
+        let inside = |(_, start, size): &&(u64, u64, u64)| (*start..start + size).contains(address);
+        let (offset, start, _) = loads.iter().find(inside).unwrap();
+        address - start + offset
+    };
+    addresses.iter().map(offset).collect()
 }
 
 /// Where a section is in the file.
