@@ -1,6 +1,7 @@
 //! The files behind regions, opened for whoever reads symbols and unwind
 //! tables.
 
+use super::maps::DELETED;
 use super::open::{OpenError, open_below, reopen};
 use super::proc::Proc;
 use super::regions::{Region, RegionFile};
@@ -204,7 +205,7 @@ fn of_mapping(
     // mapped at the same addresses.
     let named = readlinkat(process, link.as_str(), Vec::new())?;
     let named = named.to_bytes();
-    let named = named.strip_suffix(b" (deleted)").unwrap_or(named);
+    let named = named.strip_suffix(DELETED).unwrap_or(named);
     if named == wanted.path.as_bytes() {
         Ok((file, Proof::Identity))
     } else {

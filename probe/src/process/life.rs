@@ -46,8 +46,10 @@ pub(super) struct Life {
     pub(super) end_ns: Option<u64>,
     /// When an event or a sample last spoke of it.
     pub(super) touched_ns: u64,
-    /// Oldest first; never empty.
-    programs: VecDeque<Incarnation>,
+    /// What runs, or ran last.
+    pub(super) current: Incarnation,
+    /// What ran before, oldest first.
+    earlier: VecDeque<Incarnation>,
     /// How many older ones were forgotten.
     forgotten: u32,
     /// The exec count of the first program of this life, forgotten or not.
@@ -82,7 +84,7 @@ impl Life {
 
     /// The child of `parent`, or of a process that is not known.
     pub(super) fn forked(parent: Option<&Self>, start: StartRange, time_ns: u64) -> Self {
-        let current = parent.map(Self::current).cloned();
+        let current = parent.map(|parent| parent.current.clone());
         let program = Incarnation {
             since_ns: time_ns,
             ..current.unwrap_or_else(|| Incarnation {
@@ -106,25 +108,21 @@ impl Life {
             leader_exit_ns: None,
             end_ns: None,
             touched_ns: program.since_ns,
-            programs: VecDeque::from([program]),
+            current: program,
+            earlier: VecDeque::new(),
             forgotten: 0,
             first_exec_id: None,
         }
     }
 
-    pub(super) fn current(&self) -> &Incarnation {
-        // The front exists; indexing says so without a branch for nothing.
-        &self.programs[self.programs.len() - 1]
-    }
-
-    pub(super) fn current_mut(&mut self) -> &mut Incarnation {
-        let last = self.programs.len() - 1;
-        &mut self.programs[last]
+    /// Whether the running program was begun by an `exec` that was reported.
+    pub(super) fn has_execed(&self) -> bool {
+        self.forgotten > 0 || !self.earlier.is_empty()
     }
 
     /// The exec count of the running program, once a sample has told it.
     fn exec_id(&self) -> Option<u32> {
-        Some(self.first_exec_id?.wrapping_add(self.ordinal(self.programs.len() - 1)))
+        Some(self.first_exec_id?.wrapping_add(self.ordinal(self.earlier.len())))
     }
 
     /// How many programs of this life came before the one at `index`.
@@ -135,11 +133,12 @@ impl Life {
     /// Another program, with nothing mapped yet. Only the thread that called
     /// exec is left, and it is the leader now.
     pub(super) fn exec(&mut self, name: Text, time_ns: u64) {
-        let place = self.current().place.clone();
+        let place = self.current.place.clone();
         let regions = Regions::default();
-        self.programs.push_back(Incarnation { since_ns: time_ns, name, exe: None, place, regions });
-        if self.programs.len() > INCARNATIONS_MAX {
-            self.programs.pop_front();
+        let next = Incarnation { since_ns: time_ns, name, exe: None, place, regions };
+        self.earlier.push_back(std::mem::replace(&mut self.current, next));
+        if self.earlier.len() >= INCARNATIONS_MAX {
+            self.earlier.pop_front();
             self.forgotten = self.forgotten.wrapping_add(1);
         }
         self.threads = 1;
@@ -157,15 +156,20 @@ impl Life {
             }
             None => self.program_at(exec_id, time_ns).ok_or(Miss::Early)?,
         };
-        self.programs.get(index).ok_or(Miss::Unseen)
+        self.programs().nth(index).ok_or(Miss::Unseen)
     }
 
     /// The program that ran at a time; once it has run for a while, its exec
     /// count is known from the sample.
     fn program_at(&mut self, exec_id: u32, time_ns: u64) -> Option<usize> {
-        let index = self.programs.iter().rposition(|program| program.since_ns <= time_ns)?;
-        let settles_ns = self.programs[index].since_ns.saturating_add(EXEC_SETTLES_NS);
-        if settles_ns <= time_ns {
+        let ran_by = |program: &Incarnation| program.since_ns <= time_ns;
+        let index = if ran_by(&self.current) {
+            self.earlier.len()
+        } else {
+            self.earlier.iter().rposition(ran_by)?
+        };
+        let since_ns = self.programs().nth(index)?.since_ns;
+        if since_ns.saturating_add(EXEC_SETTLES_NS) <= time_ns {
             self.first_exec_id = Some(exec_id.wrapping_sub(self.ordinal(index)));
         }
         Some(index)
@@ -173,6 +177,6 @@ impl Life {
 
     /// The programs that are remembered, oldest first.
     pub(super) fn programs(&self) -> impl Iterator<Item = &Incarnation> {
-        self.programs.iter()
+        self.earlier.iter().chain(std::iter::once(&self.current))
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub const LINE_BYTES_MAX: usize = 4 * 4096 + 256;
 
 /// What the kernel appends to the path of a file that has no name any more.
-const DELETED: &[u8] = b" (deleted)";
+pub(super) const DELETED: &[u8] = b" (deleted)";
 
 /// The executable region that `line` (without its newline) describes; None
 /// for what is not executable, and for what is not a line of `maps`.

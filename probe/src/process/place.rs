@@ -1,5 +1,6 @@
 //! Which container, pod and unit a cgroup's path names.
 
+use super::maps::DELETED;
 use crate::profile::{Place, Text};
 
 /// What container engines put before a container's id.
@@ -21,7 +22,7 @@ const ELEMENTS_MAX: usize = 64;
 /// systemd and podman make them).
 #[must_use]
 pub fn place(path: &[u8]) -> Place {
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    let path = path.strip_suffix(DELETED).unwrap_or(path);
     let mut place = Place::default();
     for element in path.rsplit(|byte| *byte == b'/').take(ELEMENTS_MAX) {
         place.container = place.container.or_else(|| container(element).map(Text::from_bytes));

@@ -85,7 +85,10 @@ pub fn one(proc: &mut Proc, cgroups: &mut Cgroups, pid: u32) -> Option<Seen> {
     };
     if !stat.is_kernel_thread {
         let exe = readlinkat(&process, "exe", Vec::new()).ok();
-        seen.exe = exe.map(|path| Text::from_bytes(path.as_bytes()));
+        seen.exe = exe.map(|path| {
+            let path = path.as_bytes();
+            Text::from_bytes(path.strip_suffix(maps::DELETED).unwrap_or(path))
+        });
         let mut lines = Lines::default();
         let mut each_line = |line: &[u8]| {
             if let Some(region) = maps::executable(line) {

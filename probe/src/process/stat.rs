@@ -37,6 +37,12 @@ impl StartRange {
     pub const fn overlaps(self, other: Self) -> bool {
         self.min_ns <= other.max_ns && other.min_ns <= self.max_ns
     }
+
+    /// What is left of two that mean the same process.
+    #[must_use]
+    pub fn overlap(self, other: Self) -> Self {
+        Self { min_ns: self.min_ns.max(other.min_ns), max_ns: self.max_ns.min(other.max_ns) }
+    }
 }
 
 /// What `stat` says, as far as it is of use.

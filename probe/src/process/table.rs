@@ -114,8 +114,8 @@ impl Table {
         let pid = seen.pid;
         let mut life = Life::seen(seen);
         let mut regions = super::Regions::default();
-        let mut dropped = life.current().regions.dropped();
-        for region in life.current().regions.iter() {
+        let mut dropped = life.current.regions.dropped();
+        for region in life.current.regions.iter() {
             let mut region = region.clone();
             self.files.share(&mut region);
             if has_room(self.regions, regions.len()) {
@@ -125,11 +125,11 @@ impl Table {
             }
         }
         self.counts.regions_dropped += dropped;
-        life.current_mut().regions = regions;
+        life.current.regions = regions;
         if let Some(known) = self.lives.get_mut(&pid).and_then(VecDeque::back_mut) {
-            if known.start.overlaps(life.start) {
-                // What samples have told about it is more exact.
-                life.start = known.start;
+            if known.end_ns.is_none() && known.start.overlaps(life.start) {
+                // What samples have told about it may be more exact.
+                life.start = known.start.overlap(life.start);
                 *known = life;
                 return;
             }
@@ -152,7 +152,7 @@ impl Table {
             }
             Change::Comm { tid, name, .. } => self.update(pid, time_ns, |life| {
                 if tid == pid {
-                    life.current_mut().name = name;
+                    life.current.name = name;
                 }
             }),
             Change::Exit { tid } => self.update(pid, time_ns, |life| {
@@ -198,7 +198,7 @@ impl Table {
     /// Corrects where a process belongs: a child may leave its parent's cgroup.
     pub fn set_place(&mut self, pid: u32, place: Place) {
         if let Some(life) = self.lives.get_mut(&pid).and_then(VecDeque::back_mut) {
-            life.current_mut().place = place;
+            life.current.place = place;
         }
     }
 
@@ -211,7 +211,7 @@ impl Table {
     /// Every living process with its running program.
     pub fn living(&self) -> impl Iterator<Item = (u32, &Incarnation)> {
         let newest = self.lives.iter().filter_map(|(pid, lives)| Some((*pid, lives.back()?)));
-        newest.filter(|(_, life)| life.end_ns.is_none()).map(|(pid, life)| (pid, life.current()))
+        newest.filter(|(_, life)| life.end_ns.is_none()).map(|(pid, life)| (pid, &life.current))
     }
 
     /// How many processes are known, the dead included.
@@ -286,13 +286,15 @@ impl Table {
         let mut total = self.regions;
         let mut fits = true;
         self.update(pid, time_ns, |life| {
-            let program = life.current_mut();
+            let is_new = life.has_execed();
+            let program = &mut life.current;
             let own = program.regions.len();
             // Changing what is shared copies it first.
             let grows = if program.regions.sharers() > 1 { own + 1 } else { 1 };
             fits = has_room(total + grows, own);
             if fits {
                 if let super::RegionFile::File { path, .. } = &*region.file
+                    && is_new
                     && program.exe.is_none()
                 {
                     // The kernel maps the program first, then its interpreter.

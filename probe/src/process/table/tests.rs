@@ -122,6 +122,16 @@ fn a_fork_without_exec_shares_its_parents_regions() {
 }
 
 #[test]
+fn a_library_is_not_taken_for_the_executable() {
+    let mut play = Play::new();
+    play.fork(1000, 10, 11).map(1001, 11, "/lib.so");
+    let exe = |play: &Play| play.0.living().find_map(|(_, program)| program.exe.clone());
+    assert_eq!(exe(&play), None);
+    play.exec(1002, 11, "/ls").map(1003, 11, "/ld.so");
+    assert_eq!(exe(&play), Some("/ls".into()));
+}
+
+#[test]
 fn vfork_leaves_the_parents_regions_alone() {
     let mut play = Play::new();
     play.seed(1000, 10, 500, 1, "/make").fork(1100, 10, 11).exec(1101, 11, "/cc");
@@ -190,6 +200,18 @@ fn a_pid_used_again_without_a_report() {
     play.check(9002, (11, 8000, 2), "/b");
     play.check(9002, (11, 1100, 2), "/a");
     play.check(9002, (11, 8010, 2), "unknown");
+}
+
+#[test]
+fn a_scan_after_the_fork_narrows_its_start() {
+    let mut play = Play::new();
+    play.seed(1000, 1, 0, 1, "/init").fork(2000, 1, 11).seed(2500, 11, 1995, 1, "/a");
+    play.check(2600, (11, 1700, 1), "unknown");
+    play.check(2600, (11, 1996, 1), "/a");
+    // Dead, and there again: that is somebody else.
+    play.exit(2700, 11, 11).seed(2710, 11, 2702, 1, "/b");
+    play.check(2800, (11, 2703, 1), "/b");
+    play.check(2800, (11, 1996, 1), "/a");
 }
 
 #[test]
@@ -316,16 +338,18 @@ fn processes_are_bounded() {
 fn regions_of_many_processes_are_bounded() {
     let mut play = Play::new();
     play.seed(1000, 1, 0, 1, "/init");
-    for pid in 2..202_u32 {
+    let jit = region("/jit");
+    for pid in 2..102_u32 {
         play.fork(1001, 1, pid);
-        for i in 0..4000_u64 {
+        for i in 0..3000_u64 {
             let start = 0x10_0000 + i * 0x2000;
-            let region = Region { start, end: start + 0x1000, ..region("/jit") };
+            let region = Region { start, end: start + 0x1000, ..jit.clone() };
             play.event(1002, pid, Change::Mmap(region));
         }
     }
     play.0.expire(2000 * MS);
     assert!(play.0.regions <= REGIONS_TOTAL_MAX, "{}", play.0.regions);
+    assert!(play.0.regions > REGIONS_TOTAL_MAX / 2, "{}", play.0.regions);
     assert!(play.0.counts().regions_dropped > 0);
     // Those with few are still served.
     play.fork(2001, 1, 9000).exec(2002, 9000, "/late");
