@@ -1,6 +1,7 @@
 //! What is on the screen: text and styles, at two sizes, on every screen and in
 //! every mode.
 
+#[allow(dead_code, reason = "each test uses a part")]
 mod support;
 
 use support::{Machine, Stage, options};
@@ -125,7 +126,7 @@ fn without_utf8_everything_of_ours_is_ascii() {
         stage.send(Event::Published(Machine::busy(10).snapshot(0))).keys(&[tab]);
         let picture = stage.picture().replace("日本語", "");
         let strange: String = picture.chars().filter(|c| !c.is_ascii()).collect();
-        assert_eq!(strange, "", "{tab}");
+        assert_eq!(strange, "", "{tab}: {picture}");
     }
 }
 

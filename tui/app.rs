@@ -408,12 +408,15 @@ impl App {
 
     fn published(&mut self, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         self.newest = Some(snapshot);
-        let mut effects = self.compute();
-        if matches!(self.follow, Follow::Frozen(_)) {
-            // The age on the banner.
-            effects.push(Effect::Draw);
+        match self.follow {
+            Follow::Live => self.compute(),
+            // Only the header changes, and the age on the banner.
+            Follow::Frozen(_) => {
+                let mut effects = self.compute_as(Ask::Pulse);
+                effects.push(Effect::Draw);
+                effects
+            }
         }
-        effects
     }
 
     /// Drops what is under way and asks for what is wanted now.
@@ -425,6 +428,15 @@ impl App {
     }
 
     fn compute(&mut self) -> Vec<Effect> {
+        self.compute_as(match self.tab {
+            Tab::Top => Ask::Top(self.top.sort),
+            Tab::Flame => Ask::Flame,
+            Tab::Processes => Ask::Processes(self.processes.sort),
+            Tab::Diagnostics => Ask::Pulse,
+        })
+    }
+
+    fn compute_as(&mut self, ask: Ask) -> Vec<Effect> {
         let (Some(newest), Some(shown)) = (self.newest.clone(), self.shown().cloned()) else {
             return Vec::new();
         };
@@ -433,12 +445,6 @@ impl App {
             return Vec::new();
         }
         self.work = Work::Busy;
-        let ask = match self.tab {
-            Tab::Top => Ask::Top(self.top.sort),
-            Tab::Flame => Ask::Flame,
-            Tab::Processes => Ask::Processes(self.processes.sort),
-            Tab::Diagnostics => Ask::Pulse,
-        };
         let query = self.window.query(&shown, self.scope.clone(), self.filter.clone());
         let generation = self.generation;
         vec![Effect::Compute(Box::new(Request { snapshot: shown, newest, query, ask, generation }))]

@@ -29,12 +29,8 @@ const COMPLETE_WARNS: f64 = 0.95;
 
 pub(super) fn draw(app: &App, header: Rect, tabs: Rect, buffer: &mut Buffer) {
     let mut left = vec![Segment::new(0, " otop", app.theme.style(Role::Brand))];
-    match &app.newest {
-        Some(snapshot) => facts(app, snapshot, &mut left),
-        None if app.ended.is_none() => {
-            left.push(Segment::new(1, "starting", app.theme.style(Role::Soft)));
-        }
-        None => {}
+    if let Some(snapshot) = &app.newest {
+        facts(app, snapshot, &mut left);
     }
     let separator = Span::styled(app.theme.glyphs.dot, app.theme.style(Role::Faint));
     Segments { left, right: vec![state(app)], separator }.render(header, buffer);
@@ -46,7 +42,7 @@ fn facts(app: &App, snapshot: &Snapshot, left: &mut Vec<Segment>) {
     let books = &snapshot.books;
     let mut hosts = snapshot.tables.hosts.iter().map(|(_, host)| host);
     if let Some(host) = hosts.next() {
-        left.push(Segment::new(5, host.name.as_str(), app.theme.style(Role::Strong)));
+        left.push(Segment::new(1, host.name.as_str(), app.theme.style(Role::Strong)));
         left.push(Segment::new(9, host.kernel.as_str(), soft));
     }
     left.push(cpus(app));
@@ -55,7 +51,7 @@ fn facts(app: &App, snapshot: &Snapshot, left: &mut Vec<Segment>) {
     let lost = books.lost_share();
     let (rank, role) = match lost {
         lost if lost >= LOSS_WARNS => (0, Role::Bad),
-        lost if lost >= LOSS_SHOWN => (1, Role::Warn),
+        lost if lost >= LOSS_SHOWN => (2, Role::Warn),
         _ => (8, Role::Soft),
     };
     left.push(Segment::new(rank, format!("lost {}%", percent_of(lost)), app.theme.style(role)));
@@ -63,7 +59,7 @@ fn facts(app: &App, snapshot: &Snapshot, left: &mut Vec<Segment>) {
         let complete = complete_share(books);
         let role = if complete < COMPLETE_WARNS { Role::Warn } else { Role::Soft };
         let text = format!("complete {}%", percent_of(complete));
-        left.push(Segment::new(4, text, app.theme.style(role)));
+        left.push(Segment::new(5, text, app.theme.style(role)));
     }
     let own = books.own_cpu_percent + books.bpf_cpu_percent.unwrap_or(0.0);
     let own = format!("self {own:.1}% {}", format::bytes(books.own_rss_bytes));
@@ -110,6 +106,7 @@ fn state(app: &App) -> Segment {
             (format!(" {} FROZEN {age} ", glyphs.frozen), Role::Frozen)
         }
         (Follow::Live, Some(_)) => (" ENDED ".to_owned(), Role::Ended),
+        (Follow::Live, None) if app.newest.is_none() => ("starting ".to_owned(), Role::Warn),
         (Follow::Live, None) => (format!("{} LIVE ", glyphs.live), Role::Live),
     };
     Segment::new(0, text, app.theme.style(role))
