@@ -206,7 +206,10 @@ impl App {
             Event::Tick => Vec::new(),
             Event::Published(snapshot) => self.published(snapshot),
             Event::Ended(reason) => {
-                self.ended = Some(reason);
+                let news = self.ended.replace(reason).is_none();
+                if !news {
+                    return Vec::new();
+                }
                 vec![Effect::Draw]
             }
             Event::Computed(view) => self.computed(*view),

@@ -52,7 +52,7 @@ where
             }
             () = tokio::time::sleep_until(frames.due()), if frames.wanted => continue,
         };
-        for effect in app.update(event) {
+        for effect in app.update(or_end(event, started.as_ref())) {
             match effect {
                 Effect::Draw => frames.wanted = true,
                 Effect::Repaint => {
@@ -72,6 +72,15 @@ where
                 Effect::Exit(exit) => return Ok((exit, started)),
             }
         }
+    }
+}
+
+/// The end of the source, where a tick finds it: its own event may have found
+/// the channel full.
+fn or_end(event: Event, started: Option<&Running>) -> Event {
+    match (event, started.and_then(|running| running.source.ended())) {
+        (Event::Tick, Some(reason)) => Event::Ended(reason),
+        (event, _) => event,
     }
 }
 

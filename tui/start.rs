@@ -32,6 +32,12 @@ pub fn start(options: &Options) -> Result<ExitCode> {
         std::io::stdout().write_all(report.as_bytes()).context("cannot write")?;
         return Ok(if able { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    if let Some(path) = &options.stats_json {
+        save::check(path)?;
+    }
+    if let Task::Record { output, .. } = &options.task {
+        save::check(output)?;
+    }
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let ended = runtime.block_on(async {
         let (sender, mut events) = channel(EVENTS_MAX);
@@ -61,8 +67,10 @@ pub fn start(options: &Options) -> Result<ExitCode> {
         };
         finish(options, &last)?;
         Ok(signal)
-    })?;
-    Ok(ended.map_or(ExitCode::SUCCESS, |signal| {
+    });
+    // A source that is still starting must not hold up the end.
+    runtime.shutdown_background();
+    Ok(ended?.map_or(ExitCode::SUCCESS, |signal| {
         ExitCode::from(u8::try_from(EXIT_SIGNAL + signal).unwrap_or(u8::MAX))
     }))
 }

@@ -11,6 +11,7 @@ use crate::format::{self, duration_ns, percent_of, short};
 use crate::layout::tab_labels;
 use crate::theme::Role;
 use crate::widget::bar::level;
+use crate::widget::clip::{Clip, clip, columns};
 use crate::widget::segments::{Segment, Segments};
 use probe::profile::Snapshot;
 use ratatui::buffer::Buffer;
@@ -23,6 +24,9 @@ const CPU_LEVELS_MAX: usize = 8;
 /// The loss that is shown whatever the room, and the one that is a warning.
 const LOSS_SHOWN: f64 = 0.001;
 const LOSS_WARNS: f64 = 0.01;
+
+/// Blanks in and before a chip.
+const CHIP_MARGINS: usize = 3;
 
 /// Complete stacks below this share are worth a look.
 const COMPLETE_WARNS: f64 = 0.95;
@@ -119,19 +123,22 @@ fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
         let room = usize::from(area.width.saturating_sub(start));
         end = buffer.set_stringn(area.x + start, area.y, label, room, app.theme.style(role)).0;
     }
-    let chip = |text: String| Segment::new(1, format!(" {text} "), app.theme.style(Role::Chip));
+    let rest = Rect { x: end, width: area.right().saturating_sub(end), ..area };
+    let range = range(app);
+    let chips = [app.scope_label.clone(), crate::filter::text(&app.filter)];
+    let chips: Vec<_> = chips.into_iter().filter(|text| !text.is_empty()).collect();
+    // A filter that is on must never be out of sight: each chip gives way a bit.
+    let room = usize::from(rest.width).saturating_sub(columns(&range) + 2);
+    let each = (room / chips.len().max(1)).saturating_sub(CHIP_MARGINS);
     let mut right = Vec::new();
     if let Some(reason) = app.ended.as_ref().filter(|reason| !reason.is_empty()) {
         right.push(Segment::new(2, reason.clone(), app.theme.style(Role::Warn)));
     }
-    if !app.scope_label.is_empty() {
-        right.push(chip(app.scope_label.clone()));
-    }
-    if !app.filter.terms.is_empty() {
-        right.push(chip(crate::filter::text(&app.filter)));
-    }
-    right.push(Segment::new(0, range(app), app.theme.style(Role::Soft)));
-    let rest = Rect { x: end, width: area.right().saturating_sub(end), ..area };
+    right.extend(chips.iter().map(|text| {
+        let text = clip(text, each, Clip::End, app.theme.glyphs.ellipsis);
+        Segment::new(1, format!(" {text} "), app.theme.style(Role::Chip))
+    }));
+    right.push(Segment::new(0, range, app.theme.style(Role::Soft)));
     Segments { left: Vec::new(), right, separator: Span::raw("") }.render(rest, buffer);
 }
 
