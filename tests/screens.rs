@@ -144,7 +144,20 @@ fn nothing_hostile_reaches_a_cell() {
 
 #[test]
 fn any_size_can_be_drawn() {
-    let sizes = [(0, 0), (1, 1), (1, 50), (500, 1), (24, 5), (23, 5), (30, 8), (500, 200)];
+    let sizes = [
+        (0, 0),
+        (1, 1),
+        (80, 0),
+        (0, 24),
+        (80, 9),
+        (24, 200),
+        (1, 50),
+        (500, 1),
+        (24, 5),
+        (23, 5),
+        (30, 8),
+        (500, 200),
+    ];
     for keys in [&["1"][..], &["2"], &["3"], &["4"], &["?"], &["/"]] {
         let mut stage = Stage::new(80, 24);
         stage.send(Event::Published(Machine::busy(5).snapshot(0))).keys(keys);

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use probe::profile::Source;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
+use ratatui::layout::Rect;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -134,7 +135,10 @@ impl Frames {
         B: Backend,
         B::Error: Send + Sync + 'static,
     {
-        terminal.clear().context("cannot draw")?;
+        // Not `clear`, which asks the terminal where the cursor is: the answer
+        // would go to the reader of keys.
+        let size = terminal.size().context("cannot draw")?;
+        terminal.resize(Rect::from(size)).context("cannot draw")?;
         (self.wanted, self.drawn_at) = (true, None);
         Ok(())
     }

@@ -30,6 +30,9 @@ const PROMPT: &str = " filter: ";
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
     let buffer = frame.buffer_mut();
+    if area.is_empty() {
+        return;
+    }
     buffer.set_style(area, app.theme.style(Role::Text));
     let Some(parts) = areas(area) else {
         buffer.set_stringn(
