@@ -5,7 +5,7 @@ mod merge;
 mod tests;
 
 use self::merge::Merge;
-use super::forest::{Forest, Shape};
+use super::forest::{Forest, Grower, Shape};
 use super::label::{Label, LabelIndex, Labels, SpotIndex};
 use super::select::Selector;
 use super::{Handle, Query, Snapshot, Text};
@@ -131,7 +131,7 @@ pub fn flame(snapshot: &Snapshot, query: &Query, options: FlameOptions) -> Flame
     let group_of = |process: super::ProcessHandle| groups[process.index()];
     let selection = Selector::new(snapshot, query, &mut labels, roots.len(), group_of).select();
     let shape = Shape { merge_recursion, hide_kernel };
-    let forest = Forest::new(&selection, roots, tables, &mut labels, shape);
+    let forest = Grower::new(tables, &mut labels, shape).forest(&roots, &selection);
     let start = if by_process { &[Forest::ROOT] } else { forest.roots() };
     let merge = Merge::new(&forest, &labels, direction);
     let (nodes, depth) = merge.run(labels.spot(root).label, selection.sum, start);

@@ -3,13 +3,17 @@
 
 use super::label::{Labels, SpotIndex};
 use super::select::{Selection, Weight};
-use super::{FrameKind, Handle, Shelf, StackHandle, StackNode, Tables};
+use super::{FrameHandle, FrameKind, Handle, StackHandle, StackNode, Tables};
 
 /// A position in a [`Forest`].
 pub(super) type NodeIndex = u32;
 
 /// Stands for no node. Node 0 is the root of all, which is nobody's child.
 const NONE: NodeIndex = 0;
+
+/// How many nodes are grown before what is known of past trees is wiped; as many
+/// are left to the next one.
+const PAST_MAX: NodeIndex = NodeIndex::MAX / 2;
 
 /// A function, as it was called by its parents; inlined ones have their own.
 #[derive(Clone, Copy, Debug)]
@@ -51,31 +55,16 @@ impl Forest {
     /// The root of all.
     pub(super) const ROOT: NodeIndex = 0;
 
-    /// Grows a tree for each group of `selection`; `roots` says what their roots
-    /// are.
-    pub(super) fn new<'a>(
-        selection: &Selection,
-        roots: impl IntoIterator<Item = SpotIndex>,
-        tables: &'a Tables,
-        labels: &mut Labels<'a>,
-        shape: Shape,
-    ) -> Self {
-        let mut forest = Self { nodes: vec![Node::new(0, NONE)], roots: Vec::new() };
-        let mut grower = Grower {
-            stacks: &tables.stacks,
-            tables,
-            labels,
-            shape,
-            grown: vec![NONE; tables.stacks.len()],
-            path: Vec::new(),
-        };
-        for (samples, spot) in selection.groups().zip(roots) {
-            let root = forest.push(Node::new(spot, Self::ROOT));
-            forest.roots.push(root);
-            grower.grow(&mut forest, root, samples);
-        }
-        forest.finish();
-        forest
+    /// A root without trees.
+    pub(super) fn new() -> Self {
+        Self { nodes: vec![Node::new(0, NONE)], roots: Vec::new() }
+    }
+
+    /// Cuts down all trees; what is allocated stays.
+    fn clear(&mut self) {
+        self.nodes.clear();
+        self.roots.clear();
+        self.nodes.push(Node::new(0, NONE));
     }
 
     /// A node.
@@ -113,9 +102,10 @@ impl Forest {
         self.node(node).parent
     }
 
-    /// Goes through all nodes below `root`: each is entered before those that it
+    /// Goes through all nodes of the first tree: each is entered before those that it
     /// called and left after them.
-    pub(super) fn walk(&self, root: NodeIndex, mut visit: impl FnMut(Step, &Node)) {
+    pub(super) fn walk(&self, mut visit: impl FnMut(Step, &Node)) {
+        let Some(root) = self.roots.first().copied() else { return };
         let mut at = self.node(root).first_child;
         while at != NONE {
             let mut node = self.node(at);
@@ -139,8 +129,12 @@ impl Forest {
         }
     }
 
+    fn len(&self) -> NodeIndex {
+        NodeIndex::try_from(self.nodes.len()).unwrap_or(NodeIndex::MAX)
+    }
+
     fn push(&mut self, node: Node) -> NodeIndex {
-        let index = NodeIndex::try_from(self.nodes.len()).unwrap_or(NodeIndex::MAX);
+        let index = self.len();
         self.nodes.push(node);
         index
     }
@@ -176,65 +170,129 @@ pub(super) enum Step {
     Leave,
 }
 
-struct Grower<'a, 'b> {
-    stacks: &'a Shelf<StackHandle, StackNode>,
+/// Grows trees from samples.
+#[derive(Debug)]
+pub(super) struct Grower<'a, 'b> {
     tables: &'a Tables,
     labels: &'b mut Labels<'a>,
     shape: Shape,
-    /// By stack: the node of its leaf, in the tree that was grown last with it.
+    forest: Forest,
+    /// How many nodes there were in forests before this one.
+    past: NodeIndex,
+    /// By stack: its leaf's node in the last tree that had one, plus `past` as it
+    /// was then. Thus what other trees left here is known by being small.
     grown: Vec<NodeIndex>,
     /// Stacks that have no node yet, leaf first; empty between calls.
     path: Vec<(StackHandle, StackNode)>,
 }
 
-impl Grower<'_, '_> {
-    fn grow(&mut self, forest: &mut Forest, root: NodeIndex, samples: &[Weight]) {
+impl<'a, 'b> Grower<'a, 'b> {
+    /// A grower for the samples of one snapshot.
+    pub(super) fn new(tables: &'a Tables, labels: &'b mut Labels<'a>, shape: Shape) -> Self {
+        let grown = vec![NONE; tables.stacks.len()];
+        let (forest, path) = (Forest::new(), Vec::new());
+        Self { tables, labels, shape, forest, past: 0, grown, path }
+    }
+
+    /// A forest of one tree, made of one group, and the labels so far. The next
+    /// call reuses its memory.
+    pub(super) fn tree(&mut self, root: SpotIndex, samples: &[Weight]) -> (&Forest, &Labels<'a>) {
+        self.past = self.past.saturating_add(self.forest.len());
+        if self.past > PAST_MAX {
+            self.grown.fill(NONE);
+            self.past = 0;
+        }
+        self.forest.clear();
+        self.add(root, samples);
+        self.forest.finish();
+        (&self.forest, self.labels)
+    }
+
+    /// A forest of a tree for each group of `selection`; `roots` says what their
+    /// roots are.
+    pub(super) fn forest(mut self, roots: &[SpotIndex], selection: &Selection) -> Forest {
+        for (samples, root) in selection.groups().zip(roots) {
+            self.add(*root, samples);
+        }
+        self.forest.finish();
+        self.forest
+    }
+
+    fn add(&mut self, root: SpotIndex, samples: &[Weight]) {
+        let root = self.forest.push(Node::new(root, Forest::ROOT));
+        self.forest.roots.push(root);
         for (stack, value) in samples {
-            let leaf = self.leaf(forest, root, *stack);
-            let node = &mut forest.nodes[leaf as usize];
+            let leaf = self.leaf(root, *stack);
+            let node = &mut self.forest.nodes[leaf as usize];
             node.self_value = node.self_value.saturating_add(*value);
         }
     }
 
     /// The node of a stack's leaf. Its callers' nodes are made where this tree
     /// has none yet.
-    fn leaf(&mut self, forest: &mut Forest, root: NodeIndex, stack: StackHandle) -> NodeIndex {
+    fn leaf(&mut self, root: NodeIndex, stack: StackHandle) -> NodeIndex {
         let mut at = Some(stack);
         let mut node = root;
         while let Some(stack) = at {
             let grown = self.grown.get(stack.index()).copied().unwrap_or(NONE);
             // Nodes of this tree come after its root.
-            if grown >= root {
-                node = grown;
+            if grown >= self.past + root {
+                node = grown - self.past;
                 break;
             }
-            let Some(row) = self.stacks.get(stack) else { break };
+            let Some(row) = self.tables.stacks.get(stack) else { break };
             self.path.push((stack, *row));
             at = row.parent;
         }
         while let Some((stack, row)) = self.path.pop() {
-            node = self.call(forest, node, row);
-            self.grown[stack.index()] = node;
+            node = self.call(node, row.frame);
+            self.grown[stack.index()] = self.past + node;
         }
         node
     }
 
-    /// The node for the leaf of `row`, called by `caller`.
-    fn call(&mut self, forest: &mut Forest, caller: NodeIndex, row: StackNode) -> NodeIndex {
-        let frame = self.tables.frames.get(row.frame);
-        if self.shape.hide_kernel && frame.is_some_and(|frame| frame.kind == FrameKind::Kernel) {
+    /// The node for `frame` where it is called by `caller`.
+    fn call(&mut self, caller: NodeIndex, frame: FrameHandle) -> NodeIndex {
+        let Shape { merge_recursion, hide_kernel } = self.shape;
+        let kind = |frame| self.tables.frames.get(frame).map(|frame| frame.kind);
+        if hide_kernel && kind(frame) == Some(FrameKind::Kernel) {
             return caller;
         }
-        self.labels.make(row.frame);
-        self.labels.made(row.frame).fold(caller, |node, spot| {
-            // A group's root is not code, so it has no code's label.
-            let same = |spot| self.labels.spot(spot).label;
-            let merge = self.shape.merge_recursion;
-            if merge && same(forest.node(node).spot) == same(spot) {
-                node
-            } else {
-                forest.push(Node::new(spot, node))
+        self.labels.make(frame);
+        let mut node = caller;
+        for spot in self.labels.made(frame) {
+            // A root is not code, so it has no code's label.
+            let label = |spot| self.labels.spot(spot).label;
+            if !(merge_recursion && label(self.forest.node(node).spot) == label(spot)) {
+                node = self.forest.push(Node::new(spot, node));
             }
-        })
+        }
+        node
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{everything, snapshot};
+    use super::super::select::Selector;
+    use super::*;
+
+    #[test]
+    fn past_trees_leave_nothing() {
+        let snapshot = snapshot(&[("p:1;a;b", 1), ("p:2;a;b", 2), ("p:3;a;b;c", 4)]);
+        let tables = &snapshot.tables;
+        let mut labels = Labels::new(tables);
+        let query = everything(&snapshot);
+        let selection = Selector::new(&snapshot, &query, &mut labels, 3, Handle::index).select();
+        let mut grower = Grower::new(tables, &mut labels, Shape::default());
+        for (process, totals) in [[1, 1, 0], [2, 2, 0], [4, 4, 4]].into_iter().enumerate() {
+            if process == 1 {
+                grower.past = PAST_MAX;
+            }
+            let (tree, _) = grower.tree(0, selection.group(process));
+            let mut seen = tree.code().map(|(_, node)| node.total);
+            assert_eq!([(); 3].map(|()| seen.next().unwrap_or(0)), totals);
+            assert_eq!(seen.next(), None);
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use foldhash::HashMap;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// What code whose module nobody knows is filed under.
 const MODULE_UNKNOWN: &str = "[unknown]";
@@ -59,7 +60,7 @@ pub(super) type LabelIndex = u32;
 /// A position in [`Labels::spots`].
 pub(super) type SpotIndex = u32;
 
-/// A line of a function: the finest that code is told apart by.
+/// One function at one frame: the finest that code is told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Spot {
     /// The function.
@@ -73,14 +74,13 @@ pub(super) struct Spot {
 pub(super) struct Labels<'a> {
     tables: &'a Tables,
     all: Vec<Label>,
+    /// Those of all frames that were asked for, one frame after the other.
     spots: Vec<Spot>,
-    /// Spots of all frames that were asked for, one frame after the other.
-    frame_spots: Vec<SpotIndex>,
-    /// Where in `frame_spots` those of a frame are; empty before it is asked for.
-    frame_ranges: Vec<(u32, u32)>,
+    /// Where in `spots` those of a frame are; empty before it is asked for.
+    ranges: Vec<(SpotIndex, SpotIndex)>,
     by_identity: HashMap<(Text, Text, Option<Text>), LabelIndex>,
-    by_function: HashMap<FunctionHandle, LabelIndex>,
-    by_spot: HashMap<Spot, SpotIndex>,
+    /// By function: its label, where it was asked for.
+    by_function: Vec<Option<LabelIndex>>,
     modules: HashMap<MappingHandle, Text>,
 }
 
@@ -91,11 +91,9 @@ impl<'a> Labels<'a> {
             tables,
             all: Vec::new(),
             spots: Vec::new(),
-            frame_spots: Vec::new(),
-            frame_ranges: vec![(0, 0); tables.frames.len()],
+            ranges: vec![(0, 0); tables.frames.len()],
             by_identity: HashMap::default(),
-            by_function: HashMap::default(),
-            by_spot: HashMap::default(),
+            by_function: vec![None; tables.functions.len()],
             modules: HashMap::default(),
         }
     }
@@ -133,9 +131,9 @@ impl<'a> Labels<'a> {
     /// What was [made](Labels::make) for `frame`, outermost first: a function,
     /// then what is inlined there. Never empty, except for a handle of another
     /// table.
-    pub(super) fn made(&self, frame: FrameHandle) -> impl DoubleEndedIterator<Item = SpotIndex> {
-        let (start, end) = self.frame_ranges.get(frame.index()).copied().unwrap_or((0, 0));
-        self.frame_spots[start as usize..end as usize].iter().copied()
+    pub(super) fn made(&self, frame: FrameHandle) -> Range<SpotIndex> {
+        let (start, end) = self.ranges.get(frame.index()).copied().unwrap_or((0, 0));
+        start..end
     }
 
     /// Makes the labels of every frame.
@@ -147,11 +145,11 @@ impl<'a> Labels<'a> {
 
     /// Makes the labels of a frame, unless that was done.
     pub(super) fn make(&mut self, frame: FrameHandle) {
-        if self.frame_ranges.get(frame.index()) != Some(&(0, 0)) {
+        if self.ranges.get(frame.index()) != Some(&(0, 0)) {
             return;
         }
         let tables = self.tables;
-        let start = self.frame_spots.len();
+        let start = self.spots_end();
         let naming = tables.namings.get(frame).copied().unwrap_or(Naming::Pending);
         let symbol = match naming {
             Naming::Named(symbol) => tables.symbols.get(symbol),
@@ -160,25 +158,23 @@ impl<'a> Labels<'a> {
         if let Some(Symbol { lines }) = symbol {
             for line in lines.iter().rev() {
                 if let Some(label) = self.function(line.function) {
-                    self.add_spot(Spot { label, line: line.line });
+                    self.spots.push(Spot { label, line: line.line });
                 }
             }
         }
-        if self.frame_spots.len() == start {
+        if self.spots_end() == start {
             let label = self.nameless(frame, naming);
-            self.add_spot(Spot { label, line: 0 });
+            self.spots.push(Spot { label, line: 0 });
         }
-        let narrow = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
-        self.frame_ranges[frame.index()] = (narrow(start), narrow(self.frame_spots.len()));
+        self.ranges[frame.index()] = (start, self.spots_end());
     }
 
-    fn add_spot(&mut self, spot: Spot) {
-        let spot = self.intern_spot(spot);
-        self.frame_spots.push(spot);
+    fn spots_end(&self) -> SpotIndex {
+        SpotIndex::try_from(self.spots.len()).unwrap_or(SpotIndex::MAX)
     }
 
     fn function(&mut self, handle: FunctionHandle) -> Option<LabelIndex> {
-        if let Some(known) = self.by_function.get(&handle) {
+        if let Some(Some(known)) = self.by_function.get(handle.index()) {
             return Some(*known);
         }
         let function = self.tables.functions.get(handle)?;
@@ -188,7 +184,7 @@ impl<'a> Labels<'a> {
             source: function.file.clone(),
             kind: function.kind,
         });
-        self.by_function.insert(handle, label);
+        self.by_function[handle.index()] = Some(label);
         Some(label)
     }
 
@@ -214,14 +210,6 @@ impl<'a> Labels<'a> {
         self.modules.entry(frame.mapping).or_insert_with(text).clone()
     }
 
-    fn intern_spot(&mut self, spot: Spot) -> SpotIndex {
-        let next = SpotIndex::try_from(self.spots.len()).unwrap_or(SpotIndex::MAX);
-        *self.by_spot.entry(spot).or_insert_with(|| {
-            self.spots.push(spot);
-            next
-        })
-    }
-
     fn intern(&mut self, label: Label) -> LabelIndex {
         let identity = (label.name.clone(), label.module.clone(), label.source.clone());
         let next = LabelIndex::try_from(self.all.len()).unwrap_or(LabelIndex::MAX);
@@ -235,7 +223,9 @@ impl<'a> Labels<'a> {
     pub(super) fn add_not_code(&mut self, name: Text) -> SpotIndex {
         let label = LabelIndex::try_from(self.all.len()).unwrap_or(LabelIndex::MAX);
         self.all.push(Label::not_code(name));
-        self.intern_spot(Spot { label, line: 0 })
+        let spot = self.spots_end();
+        self.spots.push(Spot { label, line: 0 });
+        spot
     }
 }
 
@@ -280,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn inlines_come_outermost_first_and_once_a_line() {
+    fn inlines_come_outermost_first_and_labels_once() {
         let store = super::super::fixture::snapshot(&[("p;outer@30+inlined@3;outer@30", 1)]);
         let mut labels = Labels::new(&store.tables);
         let frames: Vec<_> = store.tables.frames.iter().map(|(handle, _)| handle).collect();
@@ -292,7 +282,7 @@ mod tests {
         assert_eq!(names(frames[0]), [("outer".into(), 30), ("inlined".into(), 3)]);
         assert_eq!(names(frames[1]), [("outer".into(), 30)]);
         assert_eq!(names(frames[0]).len(), 2);
-        assert_eq!((labels.labels().len(), labels.spots().len()), (2, 2));
+        assert_eq!((labels.labels().len(), labels.spots().len()), (2, 3));
     }
 
     #[test]

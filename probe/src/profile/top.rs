@@ -1,10 +1,12 @@
 //! The top list: who uses the CPU, by self and total.
 
+mod sums;
 #[cfg(test)]
 mod tests;
 
-use super::forest::{Forest, NodeIndex, Shape, Step};
-use super::label::{Label, Labels, Spot, SpotIndex};
+use self::sums::{Sum, Sums};
+use super::forest::{Grower, Shape};
+use super::label::{Label, Labels};
 use super::select::Selector;
 use super::{FrameKind, Grouping, Handle, Process, ProcessHandle, Query, Snapshot, Text};
 use foldhash::HashMap;
@@ -25,8 +27,8 @@ pub struct TopRow {
     pub module: Text,
     /// The source file, where known.
     pub source: Option<Text>,
-    /// The line in the source file that most samples went through; 0 where
-    /// unknown.
+    /// The line in the source file at the address that most samples went through;
+    /// 0 where unknown.
     pub line: u32,
     /// What kind of code it is; that of the hottest part where several are, and
     /// [`FrameKind::Marker`] where it is not code.
@@ -111,23 +113,6 @@ fn owner(name: Text) -> TopRow {
     TopRow { name, module, source, kind, line: 0, self_value: 0, total: 0, processes: 0, process }
 }
 
-/// What is known of one row while samples are added up.
-#[derive(Clone, Debug, Default)]
-struct Sum {
-    self_value: u64,
-    total: u64,
-    processes: u32,
-    /// Of the process in which most was seen: its handle and how much.
-    most: (usize, u64),
-    /// The process in which it was seen last, and the total there so far.
-    seen_in: Option<usize>,
-    here: u64,
-    /// How often it is on the way from the root to the node that is visited.
-    on_path: u32,
-    /// The spot that most samples went through, and how many.
-    hottest: Option<(SpotIndex, u64)>,
-}
-
 /// The top list of code.
 fn code(snapshot: &Snapshot, query: &Query, grouping: Grouping) -> TopTable {
     let tables = &snapshot.tables;
@@ -135,100 +120,23 @@ fn code(snapshot: &Snapshot, query: &Query, grouping: Grouping) -> TopTable {
     let processes_len = tables.processes.len();
     let selection =
         Selector::new(snapshot, query, &mut labels, processes_len, Handle::index).select();
-    // What the roots are does not matter here: they are no row.
-    let roots = std::iter::repeat_n(0, processes_len);
-    let forest = Forest::new(&selection, roots, tables, &mut labels, Shape::default());
-    let row_of = rows_of_spots(&labels, grouping);
-    let rows_len = row_of.iter().max().map_or(0, |last| last + 1);
-    let mut sums = vec![Sum::default(); rows_len];
-    for (process, root) in forest.roots().iter().enumerate() {
-        add_process(&mut sums, &row_of, &forest, *root, process);
+    let mut sums = Sums::new(grouping);
+    let mut grower = Grower::new(tables, &mut labels, Shape::default());
+    for (process, samples) in selection.groups().enumerate() {
+        if !samples.is_empty() {
+            // The root is no row, so what it is called does not matter.
+            let (tree, labels) = grower.tree(0, samples);
+            sums.add_process(tree, labels, process);
+        }
     }
-    find_hottest(&mut sums, &row_of, &forest);
     let rows = finish(sums, snapshot, &labels, grouping);
     TopTable { rows, sum: selection.sum, hidden: selection.hidden }
 }
 
-/// Which row each spot belongs to.
-fn rows_of_spots(labels: &Labels<'_>, grouping: Grouping) -> Vec<usize> {
-    let mut modules: HashMap<&Text, usize> = HashMap::default();
-    let row = |(index, spot): (usize, &Spot)| match grouping {
-        Grouping::Line => index,
-        Grouping::Module => {
-            let next = modules.len();
-            *modules.entry(&labels.label(spot.label).module).or_insert(next)
-        }
-        _ => spot.label as usize,
-    };
-    labels.spots().iter().enumerate().map(row).collect()
-}
-
-/// Adds the samples of one process, whose tree hangs from `root`.
-fn add_process(
-    sums: &mut [Sum],
-    row_of: &[usize],
-    forest: &Forest,
-    root: NodeIndex,
-    process: usize,
-) {
-    let mut seen = Vec::new();
-    forest.walk(root, |step, node| {
-        let row = row_of[node.spot as usize];
-        let sum = &mut sums[row];
-        match step {
-            Step::Enter => {
-                // Below itself it is counted already.
-                if sum.on_path == 0 {
-                    sum.here = sum.here.saturating_add(node.total);
-                }
-                if sum.seen_in != Some(process) {
-                    sum.seen_in = Some(process);
-                    seen.push(row);
-                }
-                sum.on_path += 1;
-                sum.self_value = sum.self_value.saturating_add(node.self_value);
-            }
-            Step::Leave => sum.on_path -= 1,
-        }
-    });
-    for row in seen {
-        let sum = &mut sums[row];
-        let here = std::mem::take(&mut sum.here);
-        sum.total = sum.total.saturating_add(here);
-        sum.processes += 1;
-        if sum.processes == 1 || here > sum.most.1 {
-            sum.most = (process, here);
-        }
-    }
-}
-
-/// Finds the spot of each row that most samples went through.
-fn find_hottest(sums: &mut [Sum], row_of: &[usize], forest: &Forest) {
-    let mut totals = vec![0_u64; row_of.len()];
-    for (_, node) in forest.code() {
-        let total = &mut totals[node.spot as usize];
-        *total = total.saturating_add(node.total);
-    }
-    for ((spot, row), total) in (0..).zip(row_of).zip(totals) {
-        let sum = &mut sums[*row];
-        if sum.hottest.is_none_or(|(_, most)| total > most) {
-            sum.hottest = Some((spot, total));
-        }
-    }
-}
-
 /// Puts the rows in order and gives them their names.
-fn finish(
-    sums: Vec<Sum>,
-    snapshot: &Snapshot,
-    labels: &Labels<'_>,
-    grouping: Grouping,
-) -> Vec<TopRow> {
-    let seen = |sum: Sum| {
-        let (spot, _) = sum.hottest.filter(|_| sum.processes > 0)?;
-        Some((sum, labels.at(spot), labels.spot(spot).line))
-    };
-    let mut rows: Vec<_> = sums.into_iter().filter_map(seen).collect();
+fn finish(sums: Sums, snapshot: &Snapshot, labels: &Labels<'_>, grouping: Grouping) -> Vec<TopRow> {
+    let labelled = |(sum, spot)| (sum, labels.at(spot), labels.spot(spot).line);
+    let mut rows: Vec<_> = sums.finish().map(labelled).collect();
     rows.sort_unstable_by(|(a, a_label, a_line), (b, b_label, b_line)| {
         let by_value = (b.self_value, b.total).cmp(&(a.self_value, a.total));
         by_value.then_with(|| match grouping {

@@ -1,4 +1,4 @@
-//! Merges the calls of a forest into one tree by label, level by level.
+//! Merges the calls of a forest into one tree by label.
 
 use super::FlameNode;
 use crate::profile::flame::Direction;
@@ -17,7 +17,7 @@ struct Member {
     value: u64,
 }
 
-/// A tree that grows by one level at a time.
+/// A tree that grows by one node's children at a time.
 #[derive(Debug)]
 pub(super) struct Merge<'a> {
     forest: &'a Forest,
@@ -26,7 +26,7 @@ pub(super) struct Merge<'a> {
     ranks: Vec<u32>,
     by_rank: Vec<LabelIndex>,
     nodes: Vec<FlameNode>,
-    /// Those of the newest level's nodes, one node after the other.
+    /// Those of the newest nodes, one node after the other.
     members: Vec<Member>,
     /// Where each node's members end.
     ends: Vec<usize>,
@@ -64,25 +64,47 @@ impl<'a> Merge<'a> {
         }
         self.nodes.push(FlameNode::new(root, 0, sum));
         self.add_children(0, &mut children);
-        let (mut depth, mut level) = (1, 1..self.nodes.len());
-        while !level.is_empty() {
-            let members = std::mem::take(&mut self.members);
-            let ends = std::mem::take(&mut self.ends);
-            let mut first = 0;
-            for (node, end) in level.clone().zip(ends) {
-                for member in &members[first..end] {
-                    match self.direction {
-                        Direction::Callees => self.callees(member.node, &mut children),
-                        Direction::Callers => self.caller(*member, &mut children),
-                    }
-                }
-                first = end;
-                self.add_children(node, &mut children);
-            }
-            depth += 1;
-            level = level.end..self.nodes.len();
+        let mut depth = 1;
+        // Box by box of the first level, so that one process's nodes stay in the
+        // CPU's caches.
+        let members = std::mem::take(&mut self.members);
+        let mut first = 0;
+        for (node, end) in (1..).zip(std::mem::take(&mut self.ends)) {
+            let below = self.below(node, &members[first..end], &mut children);
+            first = end;
+            depth = depth.max(1 + below);
         }
         (self.nodes, depth)
+    }
+
+    /// Grows the tree below a node with these members; returns how deep it is,
+    /// the node included.
+    fn below(&mut self, node: usize, members: &[Member], children: &mut Vec<Member>) -> usize {
+        let mut members = members.to_vec();
+        let mut ends = vec![members.len()];
+        let mut level = node..node + 1;
+        let mut depth = 0;
+        while !level.is_empty() {
+            let new = self.nodes.len();
+            let mut first = 0;
+            for (node, end) in level.zip(&ends) {
+                for member in &members[first..*end] {
+                    match self.direction {
+                        Direction::Callees => self.callees(member.node, children),
+                        Direction::Callers => self.caller(*member, children),
+                    }
+                }
+                first = *end;
+                self.add_children(node, children);
+            }
+            depth += 1;
+            level = new..self.nodes.len();
+            std::mem::swap(&mut self.members, &mut members);
+            std::mem::swap(&mut self.ends, &mut ends);
+            self.members.clear();
+            self.ends.clear();
+        }
+        depth
     }
 
     fn member(&self, node: NodeIndex, value: u64) -> Member {

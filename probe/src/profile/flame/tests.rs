@@ -106,7 +106,8 @@ proptest! {
         let all: u64 = samples.iter().map(|(_, value)| value).sum();
         prop_assert_eq!(tree.nodes[0].total + tree.hidden, all);
         prop_assert_eq!(tree.nodes.iter().map(|n| n.self_value).sum::<u64>(), tree.nodes[0].total);
-        let mut depths = vec![1];
+        let mut depths = vec![0; tree.nodes.len()];
+        depths[0] = 1;
         for (index, node) in tree.nodes.iter().enumerate() {
             let children = tree.children(index);
             let below: u64 = tree.nodes[children.clone()].iter().map(|child| child.total).sum();
@@ -115,11 +116,12 @@ proptest! {
             prop_assert!(labels.is_sorted_by(|a, b| a.order(b).is_lt()));
             for child in children {
                 prop_assert_eq!(tree.parent(child), Some(index));
-                prop_assert_eq!(child, depths.len());
-                depths.push(depths[index] + 1);
+                prop_assert!(child > index && depths[child] == 0);
+                depths[child] = depths[index] + 1;
             }
             prop_assert_eq!(tree.find(&tree.path(index)), Some(index));
         }
+        prop_assert!(!depths.contains(&0));
         prop_assert_eq!(depths.iter().max(), Some(&tree.depth));
     }
 }
