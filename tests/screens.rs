@@ -4,7 +4,9 @@
 #[allow(dead_code, reason = "each test uses a part")]
 mod support;
 
+use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use support::{Machine, Stage, options};
+use tui::action::Tab;
 use tui::color::Depth;
 use tui::effect::Exit;
 use tui::event::{Event, Signal};
@@ -210,4 +212,44 @@ fn every_theme_draws_every_screen() {
         }
     }
     assert_eq!(options().theme, None);
+}
+
+#[test]
+fn the_mouse_selects_opens_and_scrolls() {
+    let mouse = |kind, column, row| {
+        let modifiers = KeyModifiers::NONE;
+        Event::Mouse(MouseEvent { kind, column, row, modifiers })
+    };
+    let click = |column, row| mouse(MouseEventKind::Down(MouseButton::Left), column, row);
+    let mut stage = Stage::new(80, 24);
+    stage.send(Event::Published(Machine::busy(10).snapshot(0)));
+    stage.send(click(20, 5));
+    assert_eq!(stage.app.top_row().unwrap().name.as_str(), "render_row");
+    stage.send(mouse(MouseEventKind::ScrollDown, 20, 5));
+    assert_eq!(stage.app.top.rows.index(), 5);
+    // A row that is selected already opens: the flame view, at that function.
+    stage.send(click(20, 8));
+    assert_eq!(stage.app.tab, Tab::Flame);
+    // A box, and once more: zoomed.
+    stage.send(click(2, 4)).send(click(2, 4));
+    assert!(stage.app.flame.breadcrumb().eq(["api"]));
+    stage.send(click(20, 1));
+    assert_eq!(stage.app.tab, Tab::Processes);
+    // Beside everything.
+    for (column, row) in [(79, 23), (500, 500), (0, 0), (10, 20)] {
+        stage.send(click(column, row));
+    }
+    assert_eq!(stage.app.tab, Tab::Processes);
+}
+
+#[test]
+fn a_filter_that_is_on_stays_in_sight() {
+    let mut stage = Stage::new(80, 24);
+    stage.send(Event::Published(Machine::busy(10).snapshot(0))).keys(&["3", "j", "Enter", "/"]);
+    stage.text("fn~a_very_long_name_that_nothing_has comm=report").keys(&["Enter"]);
+    let tabs = support::row(&stage.draw(), 1);
+    assert!(tabs.contains("report") && tabs.contains("fn~a_"), "{tabs}");
+    stage.keys(&["c"]);
+    let tabs = support::row(&stage.draw(), 1);
+    assert!(!tabs.contains("report") && !tabs.contains("fn~"), "{tabs}");
 }
