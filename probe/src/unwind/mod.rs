@@ -39,6 +39,9 @@ use limits::Budget;
 use probe_ebpf::table::{Page, Rule};
 use rows::Rows;
 
+#[cfg(test)]
+mod tests;
+
 /// The unwind table of one ELF file.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -123,7 +126,7 @@ pub fn build(elf: &[u8], limits: &Limits) -> Result<Table, Error> {
             _ => {}
         }
     }
-    Ok(rows.finish())
+    rows.finish()
 }
 
 type Reader<'a> = gimli::EndianSlice<'a, LittleEndian>;

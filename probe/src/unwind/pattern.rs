@@ -55,7 +55,7 @@ fn signal_returns(image: &Image<'_>, functions: &[Function]) -> Vec<Found> {
         let bytes = image.bytes(start, end);
         let bytes = bytes.get(..bytes.len().min(left)).unwrap_or_default();
         left -= bytes.len();
-        let at = bytes.windows(pattern.len()).position(|window| window == pattern);
+        let at = memchr::memmem::find(bytes, pattern);
         let range = at.and_then(|at| {
             let from = start.checked_add(u32::try_from(at).ok()?)?;
             Some((from, from.checked_add(u32::try_from(pattern.len()).ok()?)?))

@@ -96,11 +96,14 @@ impl Rows {
     }
 
     /// The table.
-    pub(super) fn finish(self) -> Table {
-        let Self { pages, numbering, mut stats, .. } = self;
+    pub(super) fn finish(self) -> Result<Table, Error> {
+        let Self { pages, numbering, mut stats, max } = self;
         let (pages, leaves, rows) = pages.finish();
+        if rows > max {
+            return Err(Error::Rows(max));
+        }
         stats.rows = rows;
         stats.bytes = size_of_val(pages.as_slice());
-        Table { pages, leaves, rules: numbering.rules, stats }
+        Ok(Table { pages, leaves, rules: numbering.rules, stats })
     }
 }

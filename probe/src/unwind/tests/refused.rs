@@ -1,0 +1,66 @@
+//! Files that have no table, and limits.
+
+use super::sample::{CODE, Frames, Sample};
+use crate::unwind::{Error, Limits, build};
+
+fn check(change: impl Fn(&mut Vec<u8>), expected: &Error) {
+    let mut elf = Frames::x86_64("zR").function(0, 8, &[]).elf();
+    change(&mut elf);
+    assert_eq!(build(&elf, &Limits::default()).map(|table| table.stats).as_ref(), Err(expected));
+}
+
+#[test]
+fn files_that_cannot_run_here() {
+    check(Vec::clear, &Error::NotElf);
+    check(|elf| elf[1] = b'L', &Error::NotElf);
+    check(|elf| elf.truncate(63), &Error::NotElf);
+    check(|elf| elf.truncate(64), &Error::NotElf);
+    check(|elf| elf[4] = 1, &Error::Bits32);
+    check(|elf| elf[5] = 2, &Error::BigEndian);
+    check(|elf| elf[18] = 243, &Error::Machine(243));
+    // No program headers; one that is no PT_LOAD; one that is not executable.
+    check(|elf| elf[56] = 0, &Error::NoCode);
+    check(|elf| elf[64] = 2, &Error::NoCode);
+    check(|elf| elf[68] = 4, &Error::NoCode);
+    check(|elf| elf.truncate(CODE as usize), &Error::NoCode);
+    // p_vaddr + p_filesz overflows.
+    check(|elf| elf[80..88].fill(0xff), &Error::SegmentOrder);
+    // The section's name.
+    check(|elf| elf[40..48].fill(0xff), &Error::NoFunctions);
+}
+
+#[test]
+fn segments_out_of_order() {
+    let mut elf = Frames::x86_64("zR").function(0, 8, &[]).elf();
+    elf[56] = 2;
+    elf.copy_within(64..120, 120);
+    assert_eq!(build(&elf, &Limits::default()).err(), Some(Error::SegmentOrder));
+}
+
+#[test]
+fn limits() {
+    let mut frames = Frames::x86_64("zR");
+    for nth in 0..10 {
+        frames = frames.function(nth * 16, 8, &[0x41, 0x0e, 16]);
+    }
+    let elf = frames.elf();
+    let check = |limits: Limits, expected: Option<Error>| {
+        assert_eq!(build(&elf, &limits).err(), expected);
+    };
+    let enough = Limits { functions_max: 10, rows_max: 30, ..Limits::default() };
+    check(enough, None);
+    check(Limits { functions_max: 9, ..enough }, Some(Error::Functions(9)));
+    check(Limits { rows_max: 28, ..enough }, Some(Error::Rows(28)));
+    check(Limits { steps_max: 20, ..enough }, Some(Error::Steps(20)));
+}
+
+#[test]
+fn a_section_that_would_be_too_large() {
+    // SHF_COMPRESSED: ELFCOMPRESS_ZLIB, with a size that is never there.
+    let mut data = [1_u32, 0].map(u32::to_le_bytes).concat();
+    data.extend((1_u64 << 40).to_le_bytes());
+    data.extend([0; 24]);
+    let mut sample = Sample::new(Vec::new());
+    sample.sections.push((".debug_frame", 1 << 11, data));
+    assert_eq!(build(&sample.elf(), &Limits::default()).err(), Some(Error::NoFunctions));
+}
