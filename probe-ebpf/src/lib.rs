@@ -29,8 +29,9 @@ pub mod table {
     /// = the first file offset below child `i`, ascending. Leaf: `head` = the file
     /// offset of the leaf's start, and `entry[i]` = (offset from there) << 16 |
     /// rule, ascending. A look-up takes the last entry that is not above the
-    /// address. The root's `count` carries [`ROOT_TWO_LEVELS`] where its children
-    /// are indexes.
+    /// address, which in a leaf is limited to 16 bits: an address beyond the leaf's
+    /// span has the last row. There is none below the first entry of the root. The
+    /// root's `count` carries [`ROOT_TWO_LEVELS`] where its children are indexes.
     #[repr(C)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Page {
@@ -45,7 +46,9 @@ pub mod table {
     /// Bit of the root's `count`: two levels of indexes.
     pub const ROOT_TWO_LEVELS: u32 = 1 << 16;
 
-    /// How to get from a frame to its caller.
+    /// How to get from a frame to its caller. On x86-64 the return address is at
+    /// CFA - 8. On arm64 it is where `FP_*` says, and may carry a pointer
+    /// authentication code in its top bits, which the walk takes off.
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Rule {
@@ -84,7 +87,7 @@ pub mod table {
 
     /// Shift of `FP_*` in `reg_fp`.
     pub const FP_SHIFT: u32 = 5;
-    /// The caller's frame pointer is the frame's own.
+    /// The caller's frame pointer is the frame's own (x86-64).
     pub const FP_SAME: u8 = 0;
     /// It is at CFA + `fp_offset`.
     pub const FP_AT_CFA: u8 = 1;

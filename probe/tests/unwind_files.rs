@@ -52,7 +52,7 @@ fn main() {
     trials.push(file("librustc_driver", driver));
     let python = output("python3", &["-c", "import sys; print(sys.base_prefix)"]);
     let python = python.map(|it| Path::new(&it).join("lib"));
-    trials.push(file("libpython", python.and_then(|path| starting_with(&path, "libpython3."))));
+    trials.push(file("libpython", python.and_then(|path| starting_with(&path, "libpython3.1"))));
     trials.push(file("lld", std::env::current_exe().ok().filter(|path| linked_by_lld(path))));
     let arm64 = std::env::var_os("OTOP_ARM64_ROOT").map(PathBuf::from);
     trials.extend(ARM64.map(|name| {
@@ -114,7 +114,7 @@ fn vdso() -> Result<Vec<u8>, Failed> {
     Ok(image)
 }
 
-/// Compares the whole of .eh_frame.
+/// Compares the whole of `.eh_frame`.
 fn whole(data: &[u8]) -> Result<(), Failed> {
     let table = build(data, &Limits::default())?;
     let elf = Elf::parse(data)?;
@@ -156,8 +156,8 @@ fn run(command: &mut Command) -> Result<(), Failed> {
 
 const GO_PROGRAM: &str = "package main\nimport \"fmt\"\nfunc main() { fmt.Println(1) }\n";
 
-/// The table of a stripped Go program, which is from .gopclntab, against the
-/// .debug_frame of the same program before.
+/// The table of a stripped Go program, which is from `.gopclntab`, against the
+/// `.debug_frame` of the same program before.
 fn go(name: &'static str, flags: &'static [&'static str]) -> Trial {
     let run = move || {
         let directory = directory(name)?;
@@ -175,7 +175,7 @@ fn go(name: &'static str, flags: &'static [&'static str]) -> Trial {
     Trial::test(name, run).with_ignored_flag(output("go", &["version"]).is_none())
 }
 
-/// Functions whose callers .debug_frame does not lead to.
+/// Functions whose callers `.debug_frame` does not lead to.
 const GO_SPECIAL: [&str; 10] = [
     "runtime.goexit",
     "runtime.mstart",
@@ -214,7 +214,7 @@ fn go_tables(whole: &[u8], stripped: &[u8]) -> Result<(), Failed> {
 const C_PROGRAM: &str = "int f(int n) { return n ? f(n - 1) * 3 + f(n / 2) : 1; }\n\
     int main(int n, char **v) { return f(n + v[0][0]); }\n";
 
-/// A C program without .eh_frame of its own, its .debug_frame compressed.
+/// A C program without `.eh_frame` of its own, its `.debug_frame` compressed.
 fn compressed(format: &'static str) -> Trial {
     let name = format!("debug_frame {format}");
     let tools = output("cc", &["--version"]).and(output("objcopy", &["--version"]));

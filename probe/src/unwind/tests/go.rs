@@ -7,7 +7,7 @@ use probe_ebpf::table::{
     FP_UNDEFINED, RA_IN_REGISTER, Rule,
 };
 
-/// Layouts of .gopclntab, by the first release that has them.
+/// Layouts of `.gopclntab`, by the first release that has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     Go12,

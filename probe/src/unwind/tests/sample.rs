@@ -89,7 +89,7 @@ impl Sample {
     }
 }
 
-/// Makes .eh_frame: one common entry with absolute addresses, then functions.
+/// Makes `.eh_frame`: one common entry with absolute addresses, then functions.
 pub(super) struct Frames(Vec<u8>);
 
 impl Frames {
@@ -145,7 +145,7 @@ impl Frames {
         self.0
     }
 
-    /// The file that has this as .eh_frame.
+    /// The file that has this as `.eh_frame`.
     pub(super) fn elf(self) -> Vec<u8> {
         Sample::new(vec![(".eh_frame", self.section())]).elf()
     }
