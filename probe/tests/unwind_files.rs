@@ -60,8 +60,10 @@ fn main() {
         file(&name_here, arm64.as_ref().map(|root| root.join(name)))
     }));
     trials.push(Trial::test("vdso", || whole(&vdso()?)));
-    trials.push(go("go", &[]));
-    trials.push(go("go pie", &["-buildmode=pie"]));
+    trials.push(go("go", GO_PROGRAM, &[]));
+    trials.push(go("go pie", GO_PROGRAM, &["-buildmode=pie"]));
+    trials.push(go("cgo", CGO_PROGRAM, &[]));
+    trials.push(go("cgo pie", CGO_PROGRAM, &["-buildmode=pie"]));
     trials.extend(["none", "zlib", "zlib-gnu"].map(compressed));
     libtest_mimic::run(&arguments, trials).exit()
 }
@@ -156,15 +158,21 @@ fn run(command: &mut Command) -> Result<(), Failed> {
 
 const GO_PROGRAM: &str = "package main\nimport \"fmt\"\nfunc main() { fmt.Println(1) }\n";
 
+/// Linked by the C linker, with C code before the Go code.
+const CGO_PROGRAM: &str = "package main\nimport \"C\"\nfunc main() { println(1) }\n";
+
 /// The table of a stripped Go program, which is from `.gopclntab`, against the
 /// `.debug_frame` of the same program before.
-fn go(name: &'static str, flags: &'static [&'static str]) -> Trial {
+fn go(name: &'static str, program: &'static str, flags: &'static [&'static str]) -> Trial {
     let run = move || {
         let directory = directory(name)?;
-        std::fs::write(directory.join("main.go"), GO_PROGRAM)?;
+        std::fs::write(directory.join("main.go"), program)?;
         let compile = |output: &str, strip: &str| {
             let mut command = Command::new("go");
-            command.current_dir(&directory).env("CGO_ENABLED", "0").env("GO111MODULE", "off");
+            command
+                .current_dir(&directory)
+                .env("CGO_ENABLED", if program == CGO_PROGRAM { "1" } else { "0" })
+                .env("GO111MODULE", "off");
             command.env("GOCACHE", directory.join("cache")).arg("build").args(flags);
             run(command.args(["-ldflags", strip, "-o", output, "main.go"]))?;
             std::fs::read(directory.join(output)).map_err(Failed::from)
@@ -172,7 +180,8 @@ fn go(name: &'static str, flags: &'static [&'static str]) -> Trial {
         let (whole, stripped) = (compile("whole", "")?, compile("stripped", "-s -w")?);
         go_tables(&whole, &stripped)
     };
-    Trial::test(name, run).with_ignored_flag(output("go", &["version"]).is_none())
+    let missing = output("go", &["version"]).and(output("cc", &["--version"])).is_none();
+    Trial::test(name, run).with_ignored_flag(missing)
 }
 
 /// Functions whose callers `.debug_frame` does not lead to.

@@ -1,7 +1,8 @@
 //! Go's tables.
 
-use super::sample::{AARCH64, ABOVE, CODE, Sample};
+use super::sample::{AARCH64, ABOVE, CODE, CODE_BYTES, Sample};
 use super::{rule, rule_at, table as built};
+use crate::unwind::{Error, Limits, build};
 use probe_ebpf::table::{
     CFA_END, CFA_FP, CFA_NONE, CFA_SIGNAL, CFA_SP, FP_AND_RA_AT_CFA, FP_AT_CFA, FP_SAME,
     FP_UNDEFINED, RA_IN_REGISTER, Rule,
@@ -198,6 +199,20 @@ fn arm64() {
         assert_eq!(rule_at(&table, CODE), rule(CFA_SP, 0, RA_IN_REGISTER, 0));
         assert_eq!(rule_at(&table, CODE + 4), rule(CFA_SP, 48, FP_AND_RA_AT_CFA, -56));
     }
+}
+
+#[test]
+fn text_that_the_loader_writes() {
+    let mut sections = vec![(".gopclntab", table(Version::Go126, &[(0, "main.main", &[(9, 0)])]))];
+    let refused = build(&Sample::new(sections.clone()).elf(), &Limits::default());
+    assert_eq!(refused.err(), Some(Error::NoFunctions));
+    // The first section's header word is relocated, the second entry's.
+    let code = u64::from(CODE) + ABOVE;
+    let header = code + u64::from(CODE_BYTES) + 24;
+    let relocations = [1, 8, 7, header, 8, code].map(u64::to_le_bytes).concat();
+    sections.push((".rela.dyn", relocations));
+    let table = built(&Sample::new(sections).elf());
+    assert_eq!(rule_at(&table, CODE + 8), rule(CFA_SP, 8, FP_SAME, 0));
 }
 
 #[test]

@@ -23,6 +23,8 @@ fn files_that_cannot_run_here() {
     check(|elf| elf[64] = 2, &Error::NoCode);
     check(|elf| elf[68] = 4, &Error::NoCode);
     check(|elf| elf.truncate(CODE as usize), &Error::NoCode);
+    // A debug file has the segment, but nothing of it.
+    check(|elf| elf[96..104].fill(0), &Error::NoCode);
     // p_vaddr + p_filesz overflows.
     check(|elf| elf[80..88].fill(0xff), &Error::SegmentOrder);
     // The section's name.
