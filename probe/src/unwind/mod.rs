@@ -146,7 +146,7 @@ fn eh_frames<'a>(
     frames.set_address_size(8);
     frames.set_vendor(vendor(machine));
     let bases = BaseAddresses::default().set_eh_frame(section.address);
-    CallFrames::new(frames, bases, machine, Origin::EhFrame)
+    CallFrames::new(frames, &section.data, bases, machine, Origin::EhFrame)
 }
 
 fn debug_frames<'a>(
@@ -156,5 +156,5 @@ fn debug_frames<'a>(
     let mut frames = DebugFrame::new(&section.data, LittleEndian);
     frames.set_address_size(8);
     frames.set_vendor(vendor(machine));
-    CallFrames::new(frames, BaseAddresses::default(), machine, Origin::DebugFrame)
+    CallFrames::new(frames, &section.data, BaseAddresses::default(), machine, Origin::DebugFrame)
 }

@@ -57,6 +57,31 @@ fn limits() {
 }
 
 #[test]
+fn a_long_common_entry_that_is_never_whole() {
+    const FUNCTIONS: usize = 50;
+    // Inside a function's instructions: an entry with an augmentation of 1 MiB.
+    let text = vec![b'x'; 1 << 20];
+    let mut long = (text.len() as u32 + 6).to_le_bytes().to_vec();
+    long.extend([0, 0, 0, 0, 1].iter().chain(&text).chain(&[0]));
+    let mut frames = Frames::x86_64("zR").function(0, 8, &long);
+    for nth in 1..=FUNCTIONS as u32 {
+        frames = frames.function(nth * 16, 8, &[]);
+    }
+    let mut section = frames.section();
+    let first = u32::from_le_bytes(section[..4].try_into().unwrap()) as usize + 4;
+    let long_at = first + 25;
+    // Functions of 32 bytes each, and the end; the pointer goes back from itself.
+    let functions_at = section.len() - 4 - FUNCTIONS * 32;
+    for pointer in (functions_at + 4..).step_by(32).take(FUNCTIONS) {
+        let back = (pointer - long_at) as u32;
+        section[pointer..pointer + 4].copy_from_slice(&back.to_le_bytes());
+    }
+    let elf = Sample::new(vec![(".eh_frame", section)]).elf();
+    let limits = Limits { steps_max: 100_000, ..Limits::default() };
+    assert_eq!(build(&elf, &limits).err(), Some(Error::Steps(100_000)));
+}
+
+#[test]
 fn a_section_that_would_be_too_large() {
     // SHF_COMPRESSED: ELFCOMPRESS_ZLIB, with a size that is never there.
     let mut data = [1_u32, 0].map(u32::to_le_bytes).concat();
