@@ -59,6 +59,7 @@ fn main() {
         let name_here = format!("arm64 {}", name.rsplit('/').next().unwrap_or(name));
         file(&name_here, arm64.as_ref().map(|root| root.join(name)))
     }));
+    trials.push(without_section_headers("/usr/lib/x86_64-linux-gnu/libcrypto.so.3"));
     trials.push(Trial::test("vdso", || whole(&vdso()?)));
     trials.push(go("go", GO_PROGRAM, &[]));
     trials.push(go("go pie", GO_PROGRAM, &["-buildmode=pie"]));
@@ -102,6 +103,20 @@ fn file(name: &str, path: Option<PathBuf>) -> Trial {
     let missing = !path.as_ref().is_some_and(|path| path.is_file());
     let run = move || whole(&std::fs::read(path.unwrap())?);
     Trial::test(name, run).with_ignored_flag(missing)
+}
+
+/// A file whose section headers were removed has the same table.
+fn without_section_headers(path: &'static str) -> Trial {
+    let run = move || {
+        let mut data = std::fs::read(path)?;
+        let expected = build(&data, &Limits::default())?;
+        // e_shoff; e_shnum and e_shstrndx.
+        data[40..48].fill(0);
+        data[60..64].fill(0);
+        let found = build(&data, &Limits::default())?;
+        (found.pages == expected.pages).then_some(()).ok_or_else(|| "another table".into())
+    };
+    Trial::test("no section headers", run).with_ignored_flag(!Path::new(path).is_file())
 }
 
 /// The image that the kernel maps into this process.
