@@ -199,7 +199,8 @@ fn go(name: &'static str, program: &'static str, flags: &'static [&'static str])
     Trial::test(name, run).with_ignored_flag(missing)
 }
 
-/// Functions whose callers `.debug_frame` does not lead to.
+/// Functions whose callers `.debug_frame` does not lead to. The byte before belongs
+/// to the one that returns from signal handlers.
 const GO_SPECIAL: [&str; 10] = [
     "runtime.goexit",
     "runtime.mstart",
@@ -223,7 +224,7 @@ fn go_tables(whole: &[u8], stripped: &[u8]) -> Result<(), Failed> {
         .filter(|symbol| {
             symbol.name().is_ok_and(|name| GO_SPECIAL.contains(&name.trim_end_matches(".abi0")))
         })
-        .map(|symbol| symbol.address()..symbol.address() + symbol.size())
+        .map(|symbol| symbol.address() - 1..symbol.address() + symbol.size())
         .collect();
     for elf_of_table in [whole, stripped] {
         let table = build(elf_of_table, &Limits::default())?;

@@ -121,8 +121,9 @@ impl<'a> Pclntab<'a> {
             // The entry after the last has the text's end.
             let Some((end, _)) = self.entry(nth + 1) else { break };
             let range = end.checked_sub(start).and_then(|size| image.file_range(start, size));
-            if let (Some(range), Ok(nth)) = (range, u32::try_from(nth)) {
-                functions.add(range, Origin::Go(nth))?;
+            if let (Some((from, to)), Ok(nth)) = (range, u32::try_from(nth)) {
+                let returns = image.bytes(from, to).starts_with(signal_return(self.machine));
+                functions.add((from - u32::from(returns), to), Origin::Go(nth))?;
             }
             start = end;
         }
@@ -160,7 +161,7 @@ impl<'a> Pclntab<'a> {
         let code = image.bytes(function.start, function.end);
         if OUTERMOST.contains(&name) {
             rows.push(function.start, Ok(END))?;
-        } else if code.starts_with(signal_return(self.machine)) {
+        } else if code.get(1..).is_some_and(|it| it.starts_with(signal_return(self.machine))) {
             rows.push(function.start, Ok(SIGNAL))?;
         } else if self.machine == Machine::X86_64 && SWITCHES.contains(&name) {
             rows.push(function.start, switch())?;

@@ -19,7 +19,8 @@ const SEARCH_BYTES_MAX: usize = 16 << 20;
 /// `jmp *slot(%rip)` has 6 bytes and `push $number` 5.
 const PLT_PUSHED: i32 = 11;
 
-/// The bytes that return from a signal handler.
+/// The bytes that return from a signal handler. The handler's return address is
+/// the first of them, and a walk looks one byte below, so rows begin there.
 pub(super) const fn signal_return(machine: Machine) -> &'static [u8] {
     match machine {
         Machine::X86_64 => SIGRETURN_X86_64,
@@ -57,8 +58,9 @@ fn signal_returns(image: &Image<'_>, functions: &[Function]) -> Vec<Found> {
         left -= bytes.len();
         let at = memchr::memmem::find(bytes, pattern);
         let range = at.and_then(|at| {
-            let from = start.checked_add(u32::try_from(at).ok()?)?;
-            Some((from, from.checked_add(u32::try_from(pattern.len()).ok()?)?))
+            let first = start.checked_add(u32::try_from(at).ok()?)?;
+            let end = first.checked_add(u32::try_from(pattern.len()).ok()?)?;
+            Some((first.saturating_sub(1).max(start), end))
         });
         found.extend(range.map(|range| (range, Pattern::SignalReturn)));
     };

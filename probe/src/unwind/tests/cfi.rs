@@ -89,7 +89,9 @@ fn signal_frames() {
     sample.code = vec![0x90; 100];
     sample.code.extend([0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05]);
     let table = super::table(&sample.elf());
-    assert_eq!(rule_at(&table, CODE + 100), rule(CFA_SIGNAL, 0, 0, 0));
+    for at in [99, 100, 108] {
+        assert_eq!(rule_at(&table, CODE + at), rule(CFA_SIGNAL, 0, 0, 0));
+    }
     assert_eq!(rule_at(&table, CODE + 109), NONE);
 }
 

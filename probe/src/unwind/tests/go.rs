@@ -185,6 +185,8 @@ fn functions_that_are_special() {
             (0, rule(CFA_END, 0, 0, 0)),
             (16, rule(CFA_SP, 8, FP_SAME, 0)),
             (40, rule(CFA_FP, 16, FP_AT_CFA, -16)),
+            (62, rule(CFA_FP, 16, FP_AT_CFA, -16)),
+            (63, rule(CFA_SIGNAL, 0, 0, 0)),
             (64, rule(CFA_SIGNAL, 0, 0, 0)),
         ],
     );
