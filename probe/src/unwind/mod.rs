@@ -39,6 +39,9 @@ use pages::Paged;
 use probe_ebpf::table::{Page, Rule};
 use rows::Rows;
 
+#[cfg(test)]
+mod tests;
+
 /// The unwind table of one ELF file.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -68,6 +71,11 @@ impl Table {
     #[must_use]
     pub fn lookup(&self, file_offset: u32) -> Option<u16> {
         self.paged.lookup(file_offset)
+    }
+
+    /// Every row: the file offset from which on a rule holds, and its number.
+    pub fn rows(&self) -> impl Iterator<Item = (u32, u16)> {
+        self.paged.rows()
     }
 }
 
@@ -142,7 +150,7 @@ pub fn build(elf: &[u8], limits: &Limits) -> Result<Table, Error> {
             _ => {}
         }
     }
-    Ok(rows.finish())
+    rows.finish()
 }
 
 type Reader<'a> = gimli::EndianSlice<'a, LittleEndian>;
@@ -162,7 +170,7 @@ fn eh_frames<'a>(
     frames.set_address_size(8);
     frames.set_vendor(vendor(machine));
     let bases = BaseAddresses::default().set_eh_frame(section.address);
-    CallFrames::new(frames, bases, machine, Origin::EhFrame)
+    CallFrames::new(frames, &section.data, bases, machine, Origin::EhFrame)
 }
 
 fn debug_frames<'a>(
@@ -172,5 +180,5 @@ fn debug_frames<'a>(
     let mut frames = DebugFrame::new(&section.data, LittleEndian);
     frames.set_address_size(8);
     frames.set_vendor(vendor(machine));
-    CallFrames::new(frames, BaseAddresses::default(), machine, Origin::DebugFrame)
+    CallFrames::new(frames, &section.data, BaseAddresses::default(), machine, Origin::DebugFrame)
 }
