@@ -192,7 +192,7 @@ pub mod table {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Regions {
-        /// With `exec_id`: whose these are.
+        /// With `exec_id`: whose these are; 0 where only the pid is known.
         pub start_ns: u64,
         /// See `start_ns`.
         pub exec_id: u32,

@@ -49,6 +49,8 @@ enum fp {
 	FP_UNDEFINED,
 	FP_AND_RA_AT_CFA,
 	RA_IN_REGISTER,
+	FP_AT_FP,
+	RA_AT_CFA,
 };
 
 /* What is mapped where, in one process. A page of up to REGIONS - 1 regions
@@ -74,7 +76,7 @@ struct regions_key {
 	u32 page;
 };
 struct regions {
-	u64 start_ns; /* with exec_id: whose these are */
+	u64 start_ns; /* with exec_id: whose these are; 0 where only the pid is known */
 	u32 exec_id;
 	u16 count;
 	u16 pages; /* in page 0: how many follow */

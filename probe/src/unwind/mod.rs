@@ -23,11 +23,15 @@ mod pages;
 mod pattern;
 mod registers;
 mod rows;
+mod source;
+mod wire;
 
 pub use book::RuleBook;
 pub use error::Error;
 pub use limits::Limits;
 pub use registers::Unsupported;
+pub use source::read;
+pub use wire::TABLE_BYTES_MAX;
 
 use cfi::CallFrames;
 use function::{Functions, Origin};
