@@ -145,8 +145,8 @@ pub mod table {
     }
 
     /// A page: [`DIRECTORY_ENTRIES`] of [`Bucket`] (in the order of its fields, as
-    /// two words: `page`, then `first | count << 16`), or [`ROWS`] rows: the low 16
-    /// bits of the address << 16 | the rule's number.
+    /// two words: `page`, then `first | count << 16`), or [`ROWS`] rows: the offset in
+    /// the bucket << 16 | the rule's number.
     #[repr(transparent)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Page(pub [u32; ROWS]);

@@ -4,7 +4,8 @@
 #define OTOP_TABLE_H
 
 #define PAGE_BYTES 4096
-#define BUCKET_SHIFT 12                 /* a bucket is 4 KiB of code */
+#define BUCKET_SHIFT 12
+#define BUCKET_BYTES (1 << BUCKET_SHIFT) /* of code */
 #define DIRECTORY_ENTRIES 512           /* buckets of a directory page */
 #define ROWS 1024                       /* rows of a row page */
 #define TABLES_MAX 4096
@@ -20,7 +21,7 @@ struct bucket {
 
 union page {
 	struct bucket directory[DIRECTORY_ENTRIES];
-	u32 row[ROWS]; /* low 16 bits of the address << 16 | rule */
+	u32 row[ROWS]; /* offset in the bucket << 16 | rule */
 };
 
 /* How to get from a frame to its caller: a u64 with these bit fields. */

@@ -87,7 +87,7 @@ struct {
  * looks at it once; about 20 ns. */
 __noinline u64 find_rule(u32 table, u64 offset)
 {
-	u32 key = offset >> (BUCKET_SHIFT + 9), low = offset & 0xffff, n, at;
+	u32 key = offset >> (BUCKET_SHIFT + 9), low = offset & (BUCKET_BYTES - 1), n, at;
 	void *pages = bpf_map_lookup_elem(&tables, &table);
 	union page *page;
 	u64 *rule;

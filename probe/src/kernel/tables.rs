@@ -74,7 +74,6 @@ impl UnwindTables {
             .map_err(|error| Error::Map(MapError::IoError(error)))?;
         Ok(self.tables.set(u32::from(id), &MapData::from_fd(table)?, 0)?)
     }
-
 }
 
 impl Processes {
@@ -90,6 +89,7 @@ impl Processes {
         whose: Option<(u64, u32)>,
         regions: &[Region],
     ) -> Result<(), Error> {
+        let (start_ns, exec_id) = whose.unwrap_or_default();
         let empty =
             Regions { start_ns, exec_id, count: 0, pages: 0, region: [Region::default(); REGIONS] };
         let page_regions = REGIONS - 1;
