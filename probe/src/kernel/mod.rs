@@ -7,6 +7,7 @@ pub mod attach;
 pub mod clock;
 pub mod cpus;
 pub mod doctor;
+mod idle;
 mod perf;
 pub mod records;
 pub mod sample;
