@@ -84,7 +84,7 @@ fn table(options: &Options, otop: &Path, hz: u32, state: &str) -> Result<()> {
             name.to_owned(),
             format!("{:.2}", usage.cpu_percent(&usage_then)),
             of_runs(&|runs| format!("{:.2}", float(runs.time_ns) / 1e7 / seconds)),
-            of_runs(&|runs| format!("{:.1}", float(runs.time_ns) / 1e3 / float(runs.count))),
+            of_runs(&|runs| format!("{:.1}", float(runs.time_ns) / 1e3 / float(runs.count.max(1)))),
             of_runs(&|runs| format!("{:.0}", float(runs.count) / seconds)),
             format!("{:.0}", usage.resident_mb),
             format!("{:.0}", usage.machine_percent(&usage_then)),

@@ -1,5 +1,7 @@
 //! Work for every CPU: programs whose hot functions are known by name.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 use test_programs::{Program, Running, build};
 
@@ -14,19 +16,25 @@ pub(super) const HOT: &str = "hot_a";
 /// Seconds after which a program that was forgotten ends.
 const SECONDS_MAX: u32 = 3600;
 
+/// The paths of the three programs, built if they are not there yet.
+///
+/// # Errors
+/// Where there is no compiler.
+pub(crate) fn programs() -> Result<Vec<PathBuf>> {
+    PROGRAMS.iter().map(|program| Ok(build(program)?)).collect()
+}
+
 /// Starts each program once, and more of them on machines of more CPUs. They end
 /// when the result is dropped, or with this thread.
 ///
 /// # Errors
 /// Where there is no compiler.
-pub(crate) fn start() -> Result<Vec<Running>> {
-    let count = machine::cpus().max(PROGRAMS.len());
-    let programs = PROGRAMS.iter().cycle().take(count);
-    programs
-        .map(|program| {
-            let path = build(program)?;
-            Running::start_for(&path, SECONDS_MAX)
-                .with_context(|| format!("cannot start {}", path.display()))
-        })
-        .collect()
+pub(super) fn start() -> Result<Vec<Running>> {
+    let programs = programs()?;
+    let count = machine::cpus().max(programs.len());
+    let start = |path: &PathBuf| {
+        Running::start_for(path, SECONDS_MAX)
+            .with_context(|| format!("cannot start {}", path.display()))
+    };
+    programs.iter().cycle().take(count).map(start).collect()
 }

@@ -1,5 +1,5 @@
-//! Draws `screenshots/*.svg`: each screen of a real otop, released, that watches a
-//! machine which is really busy.
+//! Draws `screenshots/*.svg`: each screen of a real otop, released, that watches
+//! programs which are really busy.
 //!
 //! ```text
 //!  busy programs ─▶ otop on a terminal ─▶ cells ─▶ svg::draw ─▶ screenshots/NAME.svg
@@ -8,17 +8,17 @@
 mod color;
 mod svg;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::bench::load;
 use crate::places;
-use crate::terminal::{Size, Terminal, end};
+use crate::terminal::{Size, Terminal};
 
 const SIZE: Size = Size { columns: 120, rows: 36 };
 
@@ -31,12 +31,17 @@ const DRAW: Duration = Duration::from_secs(2);
 const PICTURES: [(&str, &str); 5] =
     [("", "top"), ("2", "flame"), ("3", "processes"), ("4", "diagnostics"), ("1?", "help")];
 
-/// Programs from elsewhere that make the picture less artificial, where they are
-/// installed: an interpreter, and a stripped library.
-const OTHERS: [(&str, &[&str]); 2] = [
-    ("python3", &["-c", "import json\nwhile True: json.loads(json.dumps(list(range(999))))"]),
-    ("openssl", &["speed", "-seconds", "60", "sha256"]),
-];
+/// What is watched: the busy programs, whose paths are the arguments, and beside
+/// them an interpreter and a stripped library, where they are installed. All end
+/// within a minute and write nothing, since the screen is otop's.
+const COMMAND: &str = r#"
+exec >/dev/null 2>&1 </dev/null
+for program; do "$program" 60 & done
+timeout 60 openssl speed -seconds 60 sha256 &
+timeout 60 python3 -c 'import json
+while True: json.loads(json.dumps(list(range(999))))' &
+wait
+"#;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -57,39 +62,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let otop = places::otop()?;
-    let load = load::start()?;
-    let others: Vec<Other> =
-        OTHERS.iter().filter_map(|(name, args)| Other::start(name, args)).collect();
-    let mut terminal = Terminal::start(SIZE, otop, [""; 0])?;
+    // The command and no more: a picture is no place for whoever else is at work.
+    let command = ["--", "sh", "-c", COMMAND, "sh"].map(OsString::from);
+    let programs = load::programs()?.into_iter().map(OsString::from);
+    let mut terminal = Terminal::start(SIZE, otop, command.into_iter().chain(programs))?;
     terminal.watch(SETTLE)?;
     for (keys, name) in PICTURES {
         terminal.press(keys)?;
         terminal.watch(DRAW)?;
         write(&dir.join(name).with_extension("svg"), &svg::draw(terminal.screen()))?;
     }
-    drop((others, load));
     Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(writeln!(io::stdout(), "{} {} bytes", path.display(), text.len())?)
-}
-
-/// One of [`OTHERS`], ended when this is dropped.
-struct Other(Child);
-
-impl Other {
-    /// None where it is not installed.
-    fn start(program: &str, arguments: &[&str]) -> Option<Self> {
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().ok().map(Self)
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        end(&mut self.0);
-    }
 }

@@ -25,6 +25,9 @@ const FONT: &str = "font-family=\"ui-monospace,'DejaVu Sans Mono',Menlo,Consolas
 /// eighths from its left top: x, y, width, height.
 type Block = (u32, u32, u32, u32);
 
+/// A whole cell, in eighths.
+const EIGHTHS: u32 = 8;
+
 /// Draws what is on `screen`.
 pub(super) fn draw(screen: &Screen) -> String {
     let (rows, columns) = screen.size();
@@ -81,9 +84,13 @@ impl Out {
             return;
         }
         if let Some((left, top, width, height)) = block {
-            for (column, _) in run {
+            // Blocks that touch are one, lest a seam be seen.
+            let joined = if width == EIGHTHS { run.len() } else { 1 };
+            for cells in run.chunks(joined) {
+                let Some((column, _)) = cells.first() else { continue };
                 let (x, y) = (x(*column) + eighths(left, WIDTH), y(row) + eighths(top, HEIGHT));
-                self.rect(x, y, eighths(width, WIDTH), eighths(height, HEIGHT), color);
+                let width = eighths(width, columns(cells.len()));
+                self.rect(x, y, width, eighths(height, HEIGHT), color);
             }
             return;
         }
@@ -124,7 +131,7 @@ fn columns(cells: usize) -> f64 {
 }
 
 fn eighths(part: u32, whole: f64) -> f64 {
-    f64::from(part) * whole / 8.0
+    f64::from(part) * whole / f64::from(EIGHTHS)
 }
 
 fn hex(Rgb(red, green, blue): Rgb) -> String {
@@ -179,6 +186,7 @@ mod tests {
         check("\x1b[1;38;2;1;2;3mb", &["fill=\"#010203\" font-weight=\"bold\">b<"]);
         check("\x1b[48;5;21m  ", &["width=\"16.80\" height=\"18.00\" fill=\"#0000ff\""]);
         check("▂", &["x=\"10.0\" y=\"23.5\" width=\"8.40\" height=\"4.50\""]);
+        check("▄▄", &["x=\"10.0\" y=\"19.0\" width=\"16.80\" height=\"9.00\""]);
         check("x▌", &[">x<", "x=\"18.4\" y=\"10.0\" width=\"4.20\" height=\"18.00\""]);
         check("\x1b[31mr\x1b[32mg", &["#cd0000\">r<", "#00cd00\">g<"]);
     }
