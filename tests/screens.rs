@@ -1,9 +1,12 @@
 //! What is on the screen: text and styles, at two sizes, on every screen and in
 //! every mode.
 
+#[allow(dead_code, reason = "each test uses a part")]
 mod support;
 
+use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use support::{Machine, Stage, options};
+use tui::action::Tab;
 use tui::color::Depth;
 use tui::effect::Exit;
 use tui::event::{Event, Signal};
@@ -125,7 +128,7 @@ fn without_utf8_everything_of_ours_is_ascii() {
         stage.send(Event::Published(Machine::busy(10).snapshot(0))).keys(&[tab]);
         let picture = stage.picture().replace("日本語", "");
         let strange: String = picture.chars().filter(|c| !c.is_ascii()).collect();
-        assert_eq!(strange, "", "{tab}");
+        assert_eq!(strange, "", "{tab}: {picture}");
     }
 }
 
@@ -143,7 +146,20 @@ fn nothing_hostile_reaches_a_cell() {
 
 #[test]
 fn any_size_can_be_drawn() {
-    let sizes = [(0, 0), (1, 1), (1, 50), (500, 1), (24, 5), (23, 5), (30, 8), (500, 200)];
+    let sizes = [
+        (0, 0),
+        (1, 1),
+        (80, 0),
+        (0, 24),
+        (80, 9),
+        (24, 200),
+        (1, 50),
+        (500, 1),
+        (24, 5),
+        (23, 5),
+        (30, 8),
+        (500, 200),
+    ];
     for keys in [&["1"][..], &["2"], &["3"], &["4"], &["?"], &["/"]] {
         let mut stage = Stage::new(80, 24);
         stage.send(Event::Published(Machine::busy(5).snapshot(0))).keys(keys);
@@ -196,4 +212,44 @@ fn every_theme_draws_every_screen() {
         }
     }
     assert_eq!(options().theme, None);
+}
+
+#[test]
+fn the_mouse_selects_opens_and_scrolls() {
+    let mouse = |kind, column, row| {
+        let modifiers = KeyModifiers::NONE;
+        Event::Mouse(MouseEvent { kind, column, row, modifiers })
+    };
+    let click = |column, row| mouse(MouseEventKind::Down(MouseButton::Left), column, row);
+    let mut stage = Stage::new(80, 24);
+    stage.send(Event::Published(Machine::busy(10).snapshot(0)));
+    stage.send(click(20, 5));
+    assert_eq!(stage.app.top_row().unwrap().name.as_str(), "render_row");
+    stage.send(mouse(MouseEventKind::ScrollDown, 20, 5));
+    assert_eq!(stage.app.top.rows.index(), 5);
+    // A row that is selected already opens: the flame view, at that function.
+    stage.send(click(20, 8));
+    assert_eq!(stage.app.tab, Tab::Flame);
+    // A box, and once more: zoomed.
+    stage.send(click(2, 4)).send(click(2, 4));
+    assert!(stage.app.flame.breadcrumb().eq(["api"]));
+    stage.send(click(20, 1));
+    assert_eq!(stage.app.tab, Tab::Processes);
+    // Beside everything.
+    for (column, row) in [(79, 23), (500, 500), (0, 0), (10, 20)] {
+        stage.send(click(column, row));
+    }
+    assert_eq!(stage.app.tab, Tab::Processes);
+}
+
+#[test]
+fn a_filter_that_is_on_stays_in_sight() {
+    let mut stage = Stage::new(80, 24);
+    stage.send(Event::Published(Machine::busy(10).snapshot(0))).keys(&["3", "j", "Enter", "/"]);
+    stage.text("fn~a_very_long_name_that_nothing_has comm=report").keys(&["Enter"]);
+    let tabs = support::row(&stage.draw(), 1);
+    assert!(tabs.contains("report") && tabs.contains("fn~a_"), "{tabs}");
+    stage.keys(&["c"]);
+    let tabs = support::row(&stage.draw(), 1);
+    assert!(!tabs.contains("report") && !tabs.contains("fn~"), "{tabs}");
 }

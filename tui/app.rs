@@ -5,6 +5,7 @@
 
 mod flame;
 mod mouse;
+mod navigate;
 mod prompt;
 
 pub use flame::FlamePane;
@@ -24,8 +25,7 @@ use crate::theme::Theme;
 use crate::view::{Ask, Data, Request, View};
 use crossterm::event::{KeyEvent, KeyEventKind};
 use probe::profile::{
-    Command, Filter, Label, ProcessKey, ProcessRow, ProcessTable, Scope, Snapshot, Text, TopRow,
-    TopTable,
+    Command, Filter, ProcessKey, ProcessRow, ProcessTable, Scope, Snapshot, Text, TopRow, TopTable,
 };
 use ratatui::layout::{Rect, Size};
 use std::sync::Arc;
@@ -37,11 +37,6 @@ pub type TopKey = (Text, Text, Option<Text>);
 #[must_use]
 pub fn top_key(row: &TopRow) -> TopKey {
     (row.name.clone(), row.module.clone(), row.source.clone())
-}
-
-fn label_of(row: &TopRow) -> Label {
-    let TopRow { name, module, source, kind, .. } = row.clone();
-    Label { name, module, source, kind }
 }
 
 /// What keys mean at the moment.
@@ -206,7 +201,10 @@ impl App {
             Event::Tick => Vec::new(),
             Event::Published(snapshot) => self.published(snapshot),
             Event::Ended(reason) => {
-                self.ended = Some(reason);
+                let news = self.ended.replace(reason).is_none();
+                if !news {
+                    return Vec::new();
+                }
                 vec![Effect::Draw]
             }
             Event::Computed(view) => self.computed(*view),
@@ -307,99 +305,6 @@ impl App {
         self.recompute()
     }
 
-    fn step(&mut self, motion: Motion) -> Vec<Effect> {
-        let height = self.body_height();
-        match self.tab {
-            Tab::Top => {
-                let keys: Vec<_> =
-                    self.top.table.iter().flat_map(|table| &table.rows).map(top_key).collect();
-                self.top.rows.step(motion, &keys, height);
-            }
-            Tab::Processes => {
-                let rows = self.processes.table.iter().flat_map(|table| &table.rows);
-                let keys: Vec<_> = rows.map(|row| row.key).collect();
-                self.processes.rows.step(motion, &keys, height);
-            }
-            Tab::Flame => self.flame.step(motion, self.body()),
-            Tab::Diagnostics => {
-                let page = u16::try_from(height).unwrap_or(u16::MAX);
-                let offset = self.diagnostics_offset;
-                self.diagnostics_offset = match motion {
-                    Motion::Up => offset.saturating_sub(1),
-                    Motion::Down => offset.saturating_add(1),
-                    Motion::PageUp => offset.saturating_sub(page),
-                    Motion::PageDown => offset.saturating_add(page),
-                    Motion::First => 0,
-                    Motion::Last => u16::MAX,
-                    Motion::Left | Motion::Right => offset,
-                };
-                let last = counters::rows(&self.sections(), self.size.width).saturating_sub(height);
-                let last = u16::try_from(last).unwrap_or(u16::MAX);
-                self.diagnostics_offset = self.diagnostics_offset.min(last);
-            }
-        }
-        vec![Effect::Draw]
-    }
-
-    fn enter(&mut self) -> Vec<Effect> {
-        match self.tab {
-            Tab::Top => {
-                let Some(label) = self.top_row().map(label_of) else { return Vec::new() };
-                self.flame.seek(label);
-                self.show(Tab::Flame)
-            }
-            Tab::Processes => match self.process_scope() {
-                Some((scope, label)) => {
-                    self.tab = Tab::Top;
-                    self.narrow(scope, label)
-                }
-                None => Vec::new(),
-            },
-            Tab::Flame => {
-                self.flame.zoom_in(self.body());
-                vec![Effect::Draw]
-            }
-            Tab::Diagnostics => Vec::new(),
-        }
-    }
-
-    fn back(&mut self) -> Vec<Effect> {
-        if self.tab == Tab::Flame && self.flame.zoom_out(self.body()) {
-            return vec![Effect::Draw];
-        }
-        if self.scope == Scope::Machine {
-            Vec::new()
-        } else {
-            self.narrow(Scope::Machine, String::new())
-        }
-    }
-
-    fn flame_here(&mut self) -> Vec<Effect> {
-        if self.tab == Tab::Processes
-            && let Some((scope, label)) = self.process_scope()
-        {
-            self.tab = Tab::Flame;
-            return self.narrow(scope, label);
-        }
-        self.show(Tab::Flame)
-    }
-
-    fn place_here(&mut self) -> Vec<Effect> {
-        let place = self.process_row().map(|row| row.place.clone());
-        match place.filter(|place| self.tab == Tab::Processes && !place.is_empty()) {
-            Some(place) => {
-                let label = place.to_string();
-                self.narrow(Scope::Place(place), label)
-            }
-            None => Vec::new(),
-        }
-    }
-
-    fn process_scope(&self) -> Option<(Scope, String)> {
-        let row = self.process_row()?;
-        Some((Scope::Process(row.key), format!("{} {}", row.name, row.key.pid)))
-    }
-
     fn resize(&mut self, size: Size) -> Vec<Effect> {
         self.size = size;
         self.keep_selections();
@@ -408,12 +313,15 @@ impl App {
 
     fn published(&mut self, snapshot: Arc<Snapshot>) -> Vec<Effect> {
         self.newest = Some(snapshot);
-        let mut effects = self.compute();
-        if matches!(self.follow, Follow::Frozen(_)) {
-            // The age on the banner.
-            effects.push(Effect::Draw);
+        match self.follow {
+            Follow::Live => self.compute(),
+            // Only the header changes, and the age on the banner.
+            Follow::Frozen(_) => {
+                let mut effects = self.compute_as(Ask::Pulse);
+                effects.push(Effect::Draw);
+                effects
+            }
         }
-        effects
     }
 
     /// Drops what is under way and asks for what is wanted now.
@@ -425,6 +333,15 @@ impl App {
     }
 
     fn compute(&mut self) -> Vec<Effect> {
+        self.compute_as(match self.tab {
+            Tab::Top => Ask::Top(self.top.sort),
+            Tab::Flame => Ask::Flame,
+            Tab::Processes => Ask::Processes(self.processes.sort),
+            Tab::Diagnostics => Ask::Pulse,
+        })
+    }
+
+    fn compute_as(&mut self, ask: Ask) -> Vec<Effect> {
         let (Some(newest), Some(shown)) = (self.newest.clone(), self.shown().cloned()) else {
             return Vec::new();
         };
@@ -433,12 +350,6 @@ impl App {
             return Vec::new();
         }
         self.work = Work::Busy;
-        let ask = match self.tab {
-            Tab::Top => Ask::Top(self.top.sort),
-            Tab::Flame => Ask::Flame,
-            Tab::Processes => Ask::Processes(self.processes.sort),
-            Tab::Diagnostics => Ask::Pulse,
-        };
         let query = self.window.query(&shown, self.scope.clone(), self.filter.clone());
         let generation = self.generation;
         vec![Effect::Compute(Box::new(Request { snapshot: shown, newest, query, ask, generation }))]

@@ -56,16 +56,17 @@ pub fn plural(number: u64, one: &str, many: &str) -> String {
 /// A number in at most five characters: `999`, `12.4k`, `3.1M`.
 #[must_use]
 pub fn short(number: u64) -> String {
-    scaled(number, 1000, &["", "k", "M", "G", "T", "P", "E"])
+    scaled(number, 1000, 99.95, &["", "k", "M", "G", "T", "P", "E"])
 }
 
-/// Bytes in powers of 1024, in at most five characters: `41M`, `1.5G`.
+/// Bytes in powers of 1024, in at most five characters: `1.5G`, `41M`, `1023K`.
 #[must_use]
 pub fn bytes(number: u64) -> String {
-    scaled(number, 1024, &["B", "K", "M", "G", "T", "P", "E"])
+    scaled(number, 1024, 9.95, &["B", "K", "M", "G", "T", "P", "E"])
 }
 
-fn scaled(number: u64, step: u64, units: &[&str]) -> String {
+/// In the largest unit that is not more than it, whole from `whole_from` on.
+fn scaled(number: u64, step: u64, whole_from: f64, units: &[&str]) -> String {
     let mut unit = 1_u64;
     let mut names = units.iter();
     let mut name = names.next().copied().unwrap_or_default();
@@ -74,7 +75,7 @@ fn scaled(number: u64, step: u64, units: &[&str]) -> String {
         (unit, name) = (unit * step, next);
     }
     let value = share(number, unit);
-    if unit == 1 || value >= 99.95 {
+    if unit == 1 || value >= whole_from {
         format!("{value:.0}{name}")
     } else {
         format!("{value:.1}{name}")
@@ -144,7 +145,8 @@ mod tests {
         check(999_999, "1000k");
         check(3_100_000, "3.1M");
         check(u64::MAX, "18.4E");
-        assert_eq!(bytes(43_000_000), "41.0M");
+        assert_eq!(bytes(43_000_000), "41M");
+        assert_eq!(bytes(1_600_000_000), "1.5G");
         assert_eq!(bytes(512), "512B");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(12), "12");

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) => error.exit(),
     };
-    tui::start(&options).unwrap_or_else(|error| {
+    tui::start(&options, tui::live::start).unwrap_or_else(|error| {
         // Nobody is left to tell where stderr is closed.
         let _ = writeln!(std::io::stderr(), "otop: {error:#}");
         ExitCode::FAILURE

@@ -6,6 +6,7 @@ use crate::format::{self, percent, percent_of, share};
 use crate::options::{Options, period_ns};
 use crate::pulse::Pulse;
 use crate::theme::kind_word;
+use crate::widget::clip::pad;
 use anyhow::Result;
 use probe::profile::{Grouping, ProcessTable, Scope, Snapshot, Source, TopTable, processes, top};
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ use tokio::sync::mpsc::Receiver;
 
 /// Rows of the top list in a block.
 const TOP_ROWS: usize = 20;
+/// Columns of a module's or a process's name, and the sign that it was cut.
+const NAME_COLUMNS: usize = 16;
+const ELLIPSIS: char = '~';
 /// Rows of the process list in a block.
 const PROCESS_ROWS: usize = 10;
 
@@ -131,11 +135,11 @@ impl<'a> Block<'a> {
             };
             writeln!(
                 out,
-                "{:>6} {:>6}  {:16} {:16} {}",
+                "{:>6} {:>6}  {} {} {}",
                 percent(row.self_value, self.top.sum),
                 percent(row.total, self.top.sum),
-                row.module,
-                format!("{}{others}", row.process),
+                pad(row.module.as_str(), NAME_COLUMNS, ELLIPSIS),
+                pad(&format!("{}{others}", row.process), NAME_COLUMNS, ELLIPSIS),
                 row.name,
             )?;
         }
@@ -148,11 +152,11 @@ impl<'a> Block<'a> {
             let hottest = row.hottest.as_ref().map_or("", |(name, _)| name.as_str());
             writeln!(
                 out,
-                "{:>8} {:>6.1} {:>7}  {:16} {hottest}",
+                "{:>8} {:>6.1} {:>7}  {} {hottest}",
                 row.key.pid,
                 self.cpu_percent(row.samples),
                 percent(row.kernel, row.samples),
-                row.name,
+                pad(row.name.as_str(), NAME_COLUMNS, ELLIPSIS),
             )?;
         }
         writeln!(out)

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use probe::profile::Source;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
+use ratatui::layout::Rect;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -52,7 +53,7 @@ where
             }
             () = tokio::time::sleep_until(frames.due()), if frames.wanted => continue,
         };
-        for effect in app.update(event) {
+        for effect in app.update(or_end(event, started.as_ref())) {
             match effect {
                 Effect::Draw => frames.wanted = true,
                 Effect::Repaint => {
@@ -72,6 +73,15 @@ where
                 Effect::Exit(exit) => return Ok((exit, started)),
             }
         }
+    }
+}
+
+/// The end of the source, where a tick finds it: its own event may have found
+/// the channel full.
+fn or_end(event: Event, started: Option<&Running>) -> Event {
+    match (event, started.and_then(|running| running.source.ended())) {
+        (Event::Tick, Some(reason)) => Event::Ended(reason),
+        (event, _) => event,
     }
 }
 
@@ -125,7 +135,10 @@ impl Frames {
         B: Backend,
         B::Error: Send + Sync + 'static,
     {
-        terminal.clear().context("cannot draw")?;
+        // Not `clear`, which asks the terminal where the cursor is: the answer
+        // would go to the reader of keys.
+        let size = terminal.size().context("cannot draw")?;
+        terminal.resize(Rect::from(size)).context("cannot draw")?;
         (self.wanted, self.drawn_at) = (true, None);
         Ok(())
     }

@@ -10,6 +10,30 @@ use std::path::{Path, PathBuf};
 /// How many names are tried for the file beside.
 const NAMES_MAX: u32 = 16;
 
+/// Whether a file can be written at `path`, as far as that can be seen before:
+/// better now than after an hour of sampling.
+///
+/// # Errors
+///
+/// Where it cannot, with its path.
+pub fn check(path: &Path) -> Result<()> {
+    let name = path.file_name().with_context(|| format!("{} names no file", path.display()))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail!("there is no folder {} for {}", folder.display(), Path::new(name).display());
+    }
+    match path.symlink_metadata() {
+        Ok(found) if !found.is_file() => {
+            bail!("{} is no regular file; name another one", path.display())
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).context(format!("cannot write {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes a file of mode 0600 at `path`. Until all of it is on the disk, what
 /// was there before stays; nothing is followed and nothing but a regular file
 /// is replaced.
@@ -18,14 +42,7 @@ const NAMES_MAX: u32 = 16;
 ///
 /// Where the file cannot be written, with its path.
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    match path.symlink_metadata() {
-        Ok(found) if !found.is_file() => {
-            bail!("{} is no regular file; name another one", path.display())
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).context(format!("cannot write {}", path.display())),
-    }
+    check(path)?;
     let (beside, file) = create_beside(path)?;
     let written = fill(file, write).and_then(|()| Ok(std::fs::rename(&beside, path)?));
     if written.is_err() {
@@ -106,6 +123,9 @@ mod tests {
         }
         assert_eq!(std::fs::read(&target).unwrap(), b"kept");
         assert!(replace(Path::new(".."), |_| Ok(())).is_err());
+        let nowhere = check(&folder.join("none/out")).unwrap_err().to_string();
+        assert!(nowhere.starts_with("there is no folder"), "{nowhere}");
+        check(Path::new("out-in-this-folder")).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

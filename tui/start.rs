@@ -5,7 +5,7 @@ use crate::color::Depth;
 use crate::effect::Exit;
 use crate::event::{EVENTS_MAX, Event};
 use crate::live::{self, Running};
-use crate::options::{Options, Task, Window};
+use crate::options::{Options, Sampling, Task, Window};
 use crate::terminal::{Guard, forward_input, forward_signals};
 use crate::theme::{Glyphs, THEMES, Theme};
 use crate::{counters, format, plain, record, save};
@@ -16,32 +16,41 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::Builder;
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// What a shell adds to the number of the signal that ended a program.
 const EXIT_SIGNAL: i32 = 128;
 
-/// Does what was asked for.
+/// What starts a source.
+pub type Launch = fn(&Sampling) -> Result<Running>;
+
+/// Does what was asked for, with samples from the source that `launch` starts.
 ///
 /// # Errors
 ///
 /// Where it cannot be done, in one line with the remedy where there is one.
-pub fn start(options: &Options) -> Result<ExitCode> {
+pub fn start(options: &Options, launch: Launch) -> Result<ExitCode> {
     if options.task == Task::Doctor {
         let (report, able) = live::doctor();
         std::io::stdout().write_all(report.as_bytes()).context("cannot write")?;
         return Ok(if able { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    if let Some(path) = &options.stats_json {
+        save::check(path)?;
+    }
+    if let Task::Record { output, .. } = &options.task {
+        save::check(output)?;
     }
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let ended: Result<(Option<i32>, Option<u8>)> = runtime.block_on(async {
         let (sender, mut events) = channel(EVENTS_MAX);
         forward_signals(&sender)?;
         match &options.task {
-            Task::Screen => return Ok((screen(options, sender, events).await?, None)),
+            Task::Screen => return Ok((screen(options, launch, (sender, events)).await?, None)),
             Task::Doctor => return Ok((None, None)),
             Task::Plain { .. } | Task::Record { .. } => {}
         }
-        let Running { source, stop } = live::start(&options.sampling)?;
+        let Running { source, stop } = launch(&options.sampling)?;
         wake_on_publish(source.as_ref(), sender);
         let (signal, (last, code)) = match &options.task {
             Task::Plain { rounds, json } => {
@@ -62,6 +71,8 @@ pub fn start(options: &Options) -> Result<ExitCode> {
         finish(options, &last)?;
         Ok((signal, code))
     });
+    // A source that is still starting must not hold up the end.
+    runtime.shutdown_background();
     let (signal, code) = ended?;
     let of_signal = |signal| u8::try_from(EXIT_SIGNAL + signal).unwrap_or(u8::MAX);
     Ok(ExitCode::from(signal.map(of_signal).or(code).unwrap_or(0)))
@@ -77,8 +88,8 @@ fn wake_on_publish(source: &dyn probe::profile::Source, sender: Sender<Event>) {
 /// Opens the screen at once and starts to sample meanwhile.
 async fn screen(
     options: &Options,
-    sender: Sender<Event>,
-    events: tokio::sync::mpsc::Receiver<Event>,
+    launch: Launch,
+    (sender, events): (Sender<Event>, Receiver<Event>),
 ) -> Result<Option<i32>> {
     let var = |name: &str| std::env::var(name).ok();
     let name = options.theme.as_deref().unwrap_or(THEMES[0].0);
@@ -90,9 +101,7 @@ async fn screen(
         let app = App::new(options, theme, size);
         let sampling = options.sampling.clone();
         let source = async move {
-            tokio::task::spawn_blocking(move || live::start(&sampling))
-                .await
-                .context("cannot start")?
+            tokio::task::spawn_blocking(move || launch(&sampling)).await.context("cannot start")?
         };
         crate::run(app, source, &mut terminal, &mut guard, (sender, events)).await?
     };

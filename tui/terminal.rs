@@ -1,7 +1,7 @@
 //! The terminal, and that it always comes back.
 //!
 //! [`Guard`] puts it into raw mode on the alternate screen. Whatever ends the
-//! program (an error, a signal, a panic in any thread), [`leave`] runs first,
+//! program (an error, a signal, a panic in any thread), `leave` runs first,
 //! and from then on nothing that is drawn reaches the terminal: [`Gate`] is
 //! shut.
 

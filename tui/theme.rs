@@ -8,6 +8,7 @@ use crate::color::Depth;
 use anyhow::{Context as _, Result, anyhow, bail};
 use probe::profile::FrameKind;
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::border;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -192,8 +193,8 @@ pub struct Glyphs {
     pub arrows: [&'static str; 2],
     /// Where text was cut.
     pub ellipsis: char,
-    /// A horizontal line.
-    pub line: &'static str,
+    /// Around a page on top of the others.
+    pub border: border::Set<'static>,
 }
 
 /// For terminals that show UTF-8.
@@ -210,7 +211,7 @@ pub const UNICODE: Glyphs = Glyphs {
     dot: " · ",
     arrows: ["▾", "▴"],
     ellipsis: '…',
-    line: "─",
+    border: border::PLAIN,
 };
 
 /// For all others.
@@ -227,7 +228,16 @@ pub const ASCII: Glyphs = Glyphs {
     dot: " - ",
     arrows: ["v", "^"],
     ellipsis: '~',
-    line: "-",
+    border: border::Set {
+        top_left: "+",
+        top_right: "+",
+        bottom_left: "+",
+        bottom_right: "+",
+        vertical_left: "|",
+        vertical_right: "|",
+        horizontal_top: "-",
+        horizontal_bottom: "-",
+    },
 };
 
 impl Glyphs {

@@ -145,8 +145,8 @@ pub mod table {
     }
 
     /// A page: [`DIRECTORY_ENTRIES`] of [`Bucket`] (in the order of its fields, as
-    /// two words: `page`, then `first | count << 16`), or [`ROWS`] rows: the low 16
-    /// bits of the address << 16 | the rule's number.
+    /// two words: `page`, then `first | count << 16`), or [`ROWS`] rows: the offset in
+    /// the bucket << 16 | the rule's number.
     #[repr(transparent)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Page(pub [u32; ROWS]);
@@ -192,7 +192,7 @@ pub mod table {
     #[repr(C)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Regions {
-        /// With `exec_id`: whose these are.
+        /// With `exec_id`: whose these are; 0 where only the pid is known.
         pub start_ns: u64,
         /// See `start_ns`.
         pub exec_id: u32,
@@ -204,7 +204,9 @@ pub mod table {
         pub region: [Region; REGIONS],
     }
 
-    /// How to get from a frame to its caller.
+    /// How to get from a frame to its caller. On x86-64 the return address is at
+    /// CFA - 8. On arm64 it is where `FP_*` says, and may carry a pointer
+    /// authentication code in its top bits, which the walk takes off.
     #[repr(C)]
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Rule {
@@ -243,7 +245,7 @@ pub mod table {
 
     /// Shift of `FP_*` in `reg_fp`.
     pub const FP_SHIFT: u32 = 5;
-    /// The caller's frame pointer is the frame's own.
+    /// The caller's frame pointer is the frame's own (x86-64).
     pub const FP_SAME: u8 = 0;
     /// It is at CFA + `fp_offset`.
     pub const FP_AT_CFA: u8 = 1;

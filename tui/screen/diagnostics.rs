@@ -1,7 +1,8 @@
 //! The diagnostics screen: what was counted, what was lost, what otop costs.
 
 use crate::app::App;
-use crate::counters::{Entry, SECTION_COLUMNS, Section, Tone, arrange};
+use crate::counters::{Entry, SECTION_COLUMNS, Section, Tone, arrange, rows};
+use crate::format;
 use crate::layout::Areas;
 use crate::theme::Role;
 use crate::widget::clip::{Clip, clip, columns};
@@ -16,6 +17,14 @@ pub(super) fn draw(app: &App, parts: &Areas, buffer: &mut Buffer) {
     let text = " What was counted, what was lost, and what otop itself costs";
     buffer.set_stringn(parts.heading.x, parts.heading.y, text, width, heading);
     let sections = app.sections();
+    let below = rows(&sections, parts.body.width)
+        .saturating_sub(usize::from(app.diagnostics_offset) + usize::from(parts.body.height));
+    if below > 0 {
+        let text = format!("{} below ", format::plural(below as u64, "row", "rows"));
+        let start = parts.heading.right().saturating_sub(u16::try_from(text.len()).unwrap_or(0));
+        let room = usize::from(parts.heading.right() - start);
+        buffer.set_stringn(start, parts.heading.y, text, room, app.theme.style(Role::Sorted));
+    }
     for (at, column) in arrange(&sections, parts.body.width).into_iter().enumerate() {
         let left = u16::try_from(at).unwrap_or(u16::MAX).saturating_mul(SECTION_COLUMNS);
         let area = Rect {
@@ -29,9 +38,8 @@ pub(super) fn draw(app: &App, parts: &Areas, buffer: &mut Buffer) {
 }
 
 fn draw_column(app: &App, sections: &[Section], area: Rect, buffer: &mut Buffer) {
-    let title = |section: &'_ Section| Line::Title(section.title);
     let lines = sections.iter().flat_map(|section| {
-        std::iter::once(title(section))
+        std::iter::once(Line::Title(section.title))
             .chain(section.entries.iter().map(Line::Entry))
             .chain([Line::Blank])
     });

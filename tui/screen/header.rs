@@ -11,6 +11,7 @@ use crate::format::{self, duration_ns, percent_of, short};
 use crate::layout::tab_labels;
 use crate::theme::Role;
 use crate::widget::bar::level;
+use crate::widget::clip::{Clip, clip, columns};
 use crate::widget::segments::{Segment, Segments};
 use probe::profile::Snapshot;
 use ratatui::buffer::Buffer;
@@ -24,17 +25,16 @@ const CPU_LEVELS_MAX: usize = 8;
 const LOSS_SHOWN: f64 = 0.001;
 const LOSS_WARNS: f64 = 0.01;
 
+/// Blanks in and before a chip.
+const CHIP_MARGINS: usize = 3;
+
 /// Complete stacks below this share are worth a look.
 const COMPLETE_WARNS: f64 = 0.95;
 
 pub(super) fn draw(app: &App, header: Rect, tabs: Rect, buffer: &mut Buffer) {
     let mut left = vec![Segment::new(0, " otop", app.theme.style(Role::Brand))];
-    match &app.newest {
-        Some(snapshot) => facts(app, snapshot, &mut left),
-        None if app.ended.is_none() => {
-            left.push(Segment::new(1, "starting", app.theme.style(Role::Soft)));
-        }
-        None => {}
+    if let Some(snapshot) = &app.newest {
+        facts(app, snapshot, &mut left);
     }
     let separator = Span::styled(app.theme.glyphs.dot, app.theme.style(Role::Faint));
     Segments { left, right: vec![state(app)], separator }.render(header, buffer);
@@ -46,7 +46,7 @@ fn facts(app: &App, snapshot: &Snapshot, left: &mut Vec<Segment>) {
     let books = &snapshot.books;
     let mut hosts = snapshot.tables.hosts.iter().map(|(_, host)| host);
     if let Some(host) = hosts.next() {
-        left.push(Segment::new(5, host.name.as_str(), app.theme.style(Role::Strong)));
+        left.push(Segment::new(1, host.name.as_str(), app.theme.style(Role::Strong)));
         left.push(Segment::new(9, host.kernel.as_str(), soft));
     }
     left.push(cpus(app));
@@ -55,7 +55,7 @@ fn facts(app: &App, snapshot: &Snapshot, left: &mut Vec<Segment>) {
     let lost = books.lost_share();
     let (rank, role) = match lost {
         lost if lost >= LOSS_WARNS => (0, Role::Bad),
-        lost if lost >= LOSS_SHOWN => (1, Role::Warn),
+        lost if lost >= LOSS_SHOWN => (2, Role::Warn),
         _ => (8, Role::Soft),
     };
     left.push(Segment::new(rank, format!("lost {}%", percent_of(lost)), app.theme.style(role)));
@@ -63,7 +63,7 @@ fn facts(app: &App, snapshot: &Snapshot, left: &mut Vec<Segment>) {
         let complete = complete_share(books);
         let role = if complete < COMPLETE_WARNS { Role::Warn } else { Role::Soft };
         let text = format!("complete {}%", percent_of(complete));
-        left.push(Segment::new(4, text, app.theme.style(role)));
+        left.push(Segment::new(5, text, app.theme.style(role)));
     }
     let own = books.own_cpu_percent + books.bpf_cpu_percent.unwrap_or(0.0);
     let own = format!("self {own:.1}% {}", format::bytes(books.own_rss_bytes));
@@ -110,6 +110,7 @@ fn state(app: &App) -> Segment {
             (format!(" {} FROZEN {age} ", glyphs.frozen), Role::Frozen)
         }
         (Follow::Live, Some(_)) => (" ENDED ".to_owned(), Role::Ended),
+        (Follow::Live, None) if app.newest.is_none() => ("starting ".to_owned(), Role::Warn),
         (Follow::Live, None) => (format!("{} LIVE ", glyphs.live), Role::Live),
     };
     Segment::new(0, text, app.theme.style(role))
@@ -122,19 +123,22 @@ fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
         let room = usize::from(area.width.saturating_sub(start));
         end = buffer.set_stringn(area.x + start, area.y, label, room, app.theme.style(role)).0;
     }
-    let chip = |text: String| Segment::new(1, format!(" {text} "), app.theme.style(Role::Chip));
+    let rest = Rect { x: end, width: area.right().saturating_sub(end), ..area };
+    let range = range(app);
+    let chips = [app.scope_label.clone(), crate::filter::text(&app.filter)];
+    let chips: Vec<_> = chips.into_iter().filter(|text| !text.is_empty()).collect();
+    // A filter that is on must never be out of sight: each chip gives way a bit.
+    let room = usize::from(rest.width).saturating_sub(columns(&range) + 2);
+    let each = (room / chips.len().max(1)).saturating_sub(CHIP_MARGINS);
     let mut right = Vec::new();
     if let Some(reason) = app.ended.as_ref().filter(|reason| !reason.is_empty()) {
         right.push(Segment::new(2, reason.clone(), app.theme.style(Role::Warn)));
     }
-    if !app.scope_label.is_empty() {
-        right.push(chip(app.scope_label.clone()));
-    }
-    if !app.filter.terms.is_empty() {
-        right.push(chip(crate::filter::text(&app.filter)));
-    }
-    right.push(Segment::new(0, range(app), app.theme.style(Role::Soft)));
-    let rest = Rect { x: end, width: area.right().saturating_sub(end), ..area };
+    right.extend(chips.iter().map(|text| {
+        let text = clip(text, each, Clip::End, app.theme.glyphs.ellipsis);
+        Segment::new(1, format!(" {text} "), app.theme.style(Role::Chip))
+    }));
+    right.push(Segment::new(0, range, app.theme.style(Role::Soft)));
     Segments { left: Vec::new(), right, separator: Span::raw("") }.render(rest, buffer);
 }
 

@@ -15,9 +15,14 @@ const KEY_COLUMNS: usize = 18;
 
 pub(super) fn draw(app: &App, offset: u16, screen: Rect, buffer: &mut Buffer) {
     let lines = lines(app);
+    // A margin too narrow for anything would only look torn.
+    let fits = screen.width >= PAGE_COLUMNS + 20;
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let page =
-        Rect { width: PAGE_COLUMNS.min(screen.width), height: height.min(screen.height), ..screen };
+    let page = Rect {
+        width: if fits { PAGE_COLUMNS } else { screen.width },
+        height: height.min(screen.height),
+        ..screen
+    };
     let page = Rect {
         x: screen.x + (screen.width - page.width) / 2,
         y: screen.y + (screen.height - page.height) / 2,
@@ -27,7 +32,10 @@ pub(super) fn draw(app: &App, offset: u16, screen: Rect, buffer: &mut Buffer) {
     buffer.set_style(page, app.theme.style(Role::Text));
     let title =
         Span::styled(" Keys: Up and Down scroll, any other closes ", app.theme.style(Role::Brand));
-    let block = Block::bordered().border_style(app.theme.style(Role::Faint)).title(title);
+    let block = Block::bordered()
+        .border_set(app.theme.glyphs.border)
+        .border_style(app.theme.style(Role::Faint))
+        .title(title);
     let inner = block.inner(page);
     block.render(page, buffer);
     let last = lines.len().saturating_sub(usize::from(inner.height));

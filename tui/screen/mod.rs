@@ -10,7 +10,7 @@ mod processes;
 mod top;
 
 use crate::action::Tab;
-use crate::app::{App, Mode};
+use crate::app::{App, Mode, Prompt};
 use crate::keymap;
 use crate::layout::{Areas, areas};
 use crate::theme::Role;
@@ -19,12 +19,20 @@ use crate::widget::segments::{Segment, Segments};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Span;
+use ratatui::widgets::{Clear, Widget as _};
+
+/// Before the filter that is typed.
+const PROMPT: &str = " filter: ";
 
 /// Draws everything.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
     let buffer = frame.buffer_mut();
+    if area.is_empty() {
+        return;
+    }
     buffer.set_style(area, app.theme.style(Role::Text));
     let Some(parts) = areas(area) else {
         buffer.set_stringn(
@@ -38,44 +46,44 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     };
     header::draw(app, parts.header, parts.tabs, buffer);
     body(app, &parts, buffer);
-    hints(app, parts.hints, buffer);
     match &app.mode {
+        Mode::Normal => hints(app, parts.hints, buffer),
         Mode::Help(offset) => help::draw(app, *offset, area, buffer),
-        Mode::Prompt(prompt) => {
-            let line = if parts.hints.height > 0 { parts.hints } else { parts.heading };
-            buffer.set_style(line, app.theme.style(Role::Prompt));
-            let style = app.theme.style(Role::Prompt);
-            let cursor = app.theme.glyphs.mark;
-            let (text, tone) = match &prompt.error {
-                Some(error) => (error.clone(), Role::Warn),
-                None => ("Enter sets it, Esc leaves it; fn~parse comm=api user".into(), Role::Soft),
-            };
-            let segments = Segments {
-                left: vec![
-                    Segment::new(0, format!(" filter: {}{cursor}", prompt.text), style),
-                    Segment::new(
-                        1,
-                        text,
-                        app.theme.style(tone).patch(ratatui::style::Style {
-                            bg: style.bg,
-                            ..ratatui::style::Style::default()
-                        }),
-                    ),
-                ],
-                right: Vec::new(),
-                separator: Span::raw("  "),
-            };
-            segments.render(line, buffer);
-        }
-        Mode::Normal => {}
+        Mode::Prompt(prompt) => draw_prompt(app, prompt, &parts, buffer),
     }
+}
+
+/// The line on which a filter is typed, and above it what is wrong with it.
+fn draw_prompt(app: &App, prompt: &Prompt, parts: &Areas, buffer: &mut Buffer) {
+    let theme = &app.theme;
+    let style = theme.style(Role::Prompt);
+    let on_line = |role| Style { bg: style.bg, ..theme.style(role) };
+    let line = if parts.hints.height > 0 { parts.hints } else { parts.heading };
+    let above = Rect { y: line.y.saturating_sub(1), ..line };
+    for line in [above, line] {
+        Clear.render(line, buffer);
+        buffer.set_style(line, style);
+    }
+    let (text, role) = match &prompt.error {
+        Some(error) => (error.as_str(), Role::Warn),
+        None => ("such as: fn~parse comm=api place=nginx cpu=3 kind=python kernel", Role::Soft),
+    };
+    let width = usize::from(line.width);
+    let text = clip(text, width.saturating_sub(2), Clip::End, theme.glyphs.ellipsis);
+    buffer.set_stringn(above.x + 1, above.y, text, width, on_line(role));
+    let room = width.saturating_sub(PROMPT.len() + 2);
+    let typed = clip(&prompt.text, room, Clip::Start, theme.glyphs.ellipsis);
+    let x = buffer.set_stringn(line.x, line.y, PROMPT, width, on_line(Role::Soft)).0;
+    let room = usize::from(line.right().saturating_sub(x));
+    let x = buffer.set_stringn(x, line.y, typed, room, style).0;
+    buffer.set_stringn(x, line.y, " ", usize::from(line.right() - x), style.reversed());
 }
 
 fn body(app: &App, parts: &Areas, buffer: &mut Buffer) {
     if app.newest.is_none() {
         let text = match &app.ended {
             Some(_) => "nothing was sampled",
-            None => "starting: the first samples come within a second",
+            None => "the first samples come within a second",
         };
         return message(app, text, parts.body, buffer);
     }

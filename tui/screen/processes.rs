@@ -1,8 +1,8 @@
 //! The process screen.
 //!
 //! ```text
-//!      PID  NAME            CPU%▾ SAMPLES  USER/KERNEL  HOTTEST FUNCTION      UNIT
-//! ▌   1234  api              84.2     833  ██████▓▓     parse_value 36.1%     api.service
+//!     PID NAME           CPU%▾  KERN%          HOTTEST FUNCTION      UNIT
+//! ▌  1234 api             84.2   12.0 ███████  parse_value           api.service
 //! ```
 
 use super::detail::{Detail, amount};
@@ -21,11 +21,11 @@ use ratatui::layout::Rect;
 use ratatui::text::Span;
 
 const COLUMNS: [Column; 7] = [
-    Column { title: "PID", width: 8, wide: 8, align: Align::Right, rank: 0, clip: Clip::End },
+    Column { title: "PID", width: 7, wide: 8, align: Align::Right, rank: 0, clip: Clip::End },
     Column { title: "NAME", width: 13, wide: 18, align: Align::Left, rank: 0, clip: Clip::End },
     Column { title: "CPU%", width: 6, wide: 8, align: Align::Right, rank: 0, clip: Clip::End },
-    Column { title: "KERNEL%", width: 8, wide: 8, align: Align::Right, rank: 2, clip: Clip::End },
-    Column { title: "", width: 8, wide: 20, align: Align::Left, rank: 4, clip: Clip::End },
+    Column { title: "KERN%", width: 6, wide: 8, align: Align::Right, rank: 2, clip: Clip::End },
+    Column { title: "", width: 6, wide: 20, align: Align::Left, rank: 4, clip: Clip::End },
     Column {
         title: "HOTTEST FUNCTION",
         width: 16,
@@ -71,7 +71,7 @@ pub(super) fn draw(app: &App, parts: &Areas, buffer: &mut Buffer) {
         });
     }
     if let Some(row) = app.process_row() {
-        detail(app, data, row).draw(app, parts.detail, buffer);
+        detail(data, row).draw(app, parts.detail, buffer);
     }
 }
 
@@ -110,7 +110,7 @@ fn split_bar(theme: &Theme, row: &ProcessRow, busiest: u64, width: u16) -> Cell 
     ]
 }
 
-fn detail<'a>(app: &App, table: &ProcessTable, row: &'a ProcessRow) -> Detail<'a> {
+fn detail<'a>(table: &ProcessTable, row: &'a ProcessRow) -> Detail<'a> {
     let user = row.samples.saturating_sub(row.kernel);
     let mut facts = vec![
         format!("pid {}", row.key.pid),
@@ -123,6 +123,5 @@ fn detail<'a>(app: &App, table: &ProcessTable, row: &'a ProcessRow) -> Detail<'a
         facts.push(amount(name.as_str(), *samples, row.samples));
     }
     super::detail::push_text(&mut facts, Some(&row.place));
-    debug_assert!(app.processes.table.is_some());
     Detail { name: row.name.as_str(), kind: None, facts }
 }

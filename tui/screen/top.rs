@@ -9,7 +9,7 @@ use super::detail::{Detail, amount, push_text};
 use crate::app::App;
 use crate::format::{percent, plural};
 use crate::layout::Areas;
-use crate::sort::{Column as _, TopColumn};
+use crate::sort::TopColumn;
 use crate::theme::{Role, Theme};
 use crate::widget::bar::bar;
 use crate::widget::clip::Clip;
@@ -50,7 +50,6 @@ const fn place(column: TopColumn) -> usize {
 pub(super) fn draw(app: &App, parts: &Areas, buffer: &mut Buffer) {
     let theme = &app.theme;
     let sort = app.top.sort;
-    debug_assert!(TopColumn::ALL.contains(&sort.column));
     let sorted = Some((place(sort.column), sort.inverted));
     let table = Table { columns: &COLUMNS, sorted, theme };
     table.render_heading(parts.heading, buffer);

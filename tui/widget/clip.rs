@@ -40,6 +40,14 @@ pub fn clip(text: &str, width: usize, at: Clip, ellipsis: char) -> String {
     start.chain([ellipsis]).chain(end.into_iter().rev()).collect()
 }
 
+/// `text` in exactly `width` columns, cut at its end or followed by blanks.
+#[must_use]
+pub fn pad(text: &str, width: usize, ellipsis: char) -> String {
+    let clipped = clip(text, width, Clip::End, ellipsis);
+    let blanks = width.saturating_sub(columns(&clipped));
+    clipped + &" ".repeat(blanks)
+}
+
 /// The characters that fit into `room` columns.
 fn prefix(chars: impl Iterator<Item = char>, room: usize) -> impl Iterator<Item = char> {
     chars.scan(room, |room, c| {
@@ -65,6 +73,9 @@ mod tests {
         check("parse_value", 6, Clip::Start, "…value");
         check("日本語", 5, Clip::End, "日本…");
         check("日本語", 4, Clip::Start, "…語");
+        assert_eq!(pad("日本語", 6, '…'), "日本語");
+        assert_eq!(pad("日本語", 5, '…'), "日本…");
+        assert_eq!(pad("日本", 5, '…'), "日本 ");
         check("x", 0, Clip::End, "");
         check("xy", 1, Clip::Middle, "…");
     }

@@ -18,7 +18,17 @@ const BPF_F_INNER_MAP: u32 = 1 << 12;
 /// The maps that the walk reads. What cannot be stored is left out, and the walk
 /// counts that it ended there.
 pub struct Tables {
-    processes: HashMap<MapData, PodKey, PodRegions>,
+    /// What is mapped.
+    pub processes: Processes,
+    /// The unwind tables.
+    pub unwind: UnwindTables,
+}
+
+/// Who has what mapped.
+pub struct Processes(HashMap<MapData, PodKey, PodRegions>);
+
+/// The unwind tables and their rules.
+pub struct UnwindTables {
     tables: ArrayOfMaps<MapData, MapData>,
     rules: Array<MapData, PodRule>,
 }
@@ -39,13 +49,13 @@ pods! { PodKey(RegionsKey), PodRegions(Regions), PodRule(Rule), }
 
 impl Tables {
     pub(super) fn new(processes: Map, tables: Map, rules: Map) -> Result<Self, Error> {
-        Ok(Self {
-            processes: HashMap::try_from(processes)?,
-            tables: ArrayOfMaps::try_from(tables)?,
-            rules: Array::try_from(rules)?,
-        })
+        let processes = Processes(HashMap::try_from(processes)?);
+        let (tables, rules) = (ArrayOfMaps::try_from(tables)?, Array::try_from(rules)?);
+        Ok(Self { processes, unwind: UnwindTables { tables, rules } })
     }
+}
 
+impl UnwindTables {
     /// Sets rule number `id`.
     ///
     /// # Errors
@@ -64,18 +74,22 @@ impl Tables {
             .map_err(|error| Error::Map(MapError::IoError(error)))?;
         Ok(self.tables.set(u32::from(id), &MapData::from_fd(table)?, 0)?)
     }
+}
 
+impl Processes {
     /// Replaces what is known of a process by `regions`, which are sorted by
-    /// address and do not overlap; those past [`REGIONS_MAX`] are left out.
+    /// address and do not overlap; those past [`REGIONS_MAX`] are left out. Whose
+    /// they are, by start time and exec count, is None where only the pid is known.
     ///
     /// # Errors
     /// Where the map is full.
     pub fn set_process(
         &mut self,
         pid: u32,
-        (start_ns, exec_id): (u64, u32),
+        whose: Option<(u64, u32)>,
         regions: &[Region],
     ) -> Result<(), Error> {
+        let (start_ns, exec_id) = whose.unwrap_or_default();
         let empty =
             Regions { start_ns, exec_id, count: 0, pages: 0, region: [Region::default(); REGIONS] };
         let page_regions = REGIONS - 1;
@@ -96,7 +110,7 @@ impl Tables {
     }
 
     fn set_page(&mut self, pid: u32, page: u32, regions: Regions) -> Result<(), Error> {
-        Ok(self.processes.insert(PodKey(RegionsKey { pid, page }), PodRegions(regions), 0)?)
+        Ok(self.0.insert(PodKey(RegionsKey { pid, page }), PodRegions(regions), 0)?)
     }
 
     /// Forgets a process that had `regions_len` regions.
@@ -104,7 +118,7 @@ impl Tables {
         let pages = if regions_len < REGIONS { 0 } else { regions_len.div_ceil(REGIONS - 1) };
         for page in 0..=u32::try_from(pages.min(REGIONS)).unwrap_or(0) {
             // One that was never stored, for want of room, need not be removed.
-            let _ = self.processes.remove(&PodKey(RegionsKey { pid, page }));
+            let _ = self.0.remove(&PodKey(RegionsKey { pid, page }));
         }
     }
 }

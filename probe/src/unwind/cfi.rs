@@ -21,6 +21,8 @@ type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
 /// Entries that many functions share, kept at once. A compiler makes a few.
 const COMMON_MAX: usize = 1024;
+/// Bytes of a common entry that take as long to read as a step.
+const COMMON_BYTES_A_STEP: u64 = 64;
 /// Rows that `remember_state` may stack; compilers stack one or two.
 const REMEMBERED_MAX: usize = 64;
 
@@ -34,6 +36,7 @@ struct Common<'a> {
 /// One section of call frame information.
 pub(super) struct CallFrames<'a, S> {
     section: S,
+    data: &'a [u8],
     bases: BaseAddresses,
     machine: Machine,
     origin: fn(u32) -> Origin,
@@ -46,15 +49,16 @@ where
     S: UnwindSection<Reader<'a>>,
     S::Offset: UnwindOffset<usize>,
 {
-    /// A section whose entries are named by `origin`.
+    /// A section of `data` whose entries are named by `origin`.
     pub(super) fn new(
         section: S,
+        data: &'a [u8],
         bases: BaseAddresses,
         machine: Machine,
         origin: fn(u32) -> Origin,
     ) -> Self {
         let common = HashMap::default();
-        Self { section, bases, machine, origin, common, remembered: Vec::new() }
+        Self { section, data, bases, machine, origin, common, remembered: Vec::new() }
     }
 
     /// Adds the section's functions that are in the file's code.
@@ -158,6 +162,9 @@ where
         if let Some(common) = self.common.get(&key) {
             return Ok(common.clone());
         }
+        // Functions may name any offset, so one long entry may be read again and again.
+        let steps = entry_bytes(self.data, key) / COMMON_BYTES_A_STEP;
+        budget.steps(steps).map_err(|_| gimli::Error::CfiInstructionInInvalidContext)?;
         let entry = self.section.cie_from_offset(&self.bases, at)?;
         let undefined = Row::UNDEFINED;
         let mut state =
@@ -178,6 +185,13 @@ where
 }
 
 type Instruction = Cfi<usize>;
+
+/// The length that the entry at `at` says it has, as far as there is data.
+fn entry_bytes(data: &[u8], at: usize) -> u64 {
+    let rest = data.get(at..).unwrap_or_default();
+    let length = rest.first_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
+    length.min(rest.len() as u64)
+}
 
 /// A run of call frame instructions.
 struct State<'s, S> {

@@ -22,7 +22,6 @@ pub(super) struct Sections<'a> {
     table: Section<'a>,
     /// `runtime.firstmoduledata`, a section of its own since Go 1.26.
     module: Option<Section<'a>>,
-    text: Option<u64>,
 }
 
 /// Finds the sections; None where the program has no Go.
@@ -31,9 +30,11 @@ pub(super) fn sections<'a>(image: &Image<'a>, limits: &Limits) -> Option<Section
         .section(".gopclntab", limits)
         .or_else(|| image.section(".data.rel.ro.gopclntab", limits))?;
     let module = image.section(".go.module", limits);
-    Some(Sections { table, module, text: image.section_address(".text") })
+    Some(Sections { table, module })
 }
 
+/// Offset of `textStart` in the header, since Go 1.18.
+const HEADER_TEXT: usize = 24;
 /// Offset of `text` in `runtime.moduledata` (Go 1.26, src/runtime/symtab.go).
 const MODULE_TEXT: usize = 176;
 /// The most steps of one function's table; the largest generated functions of the
@@ -99,7 +100,7 @@ impl<'a> Pclntab<'a> {
         let (text, names, steps, records, entries) = match version {
             Version::Go12 => (0, data, data, data, words.get(8..)?),
             Version::Go116 => (0, part(2)?, part(5)?, part(6)?, part(6)?),
-            Version::Go118 => (text(word(2)?, sections), part(3)?, part(6)?, part(7)?, part(7)?),
+            Version::Go118 => (text(sections, image)?, part(3)?, part(6)?, part(7)?, part(7)?),
         };
         let count = usize::try_from(word(0)?).ok()?;
         let quantum = u32::from(quantum);
@@ -120,8 +121,9 @@ impl<'a> Pclntab<'a> {
             // The entry after the last has the text's end.
             let Some((end, _)) = self.entry(nth + 1) else { break };
             let range = end.checked_sub(start).and_then(|size| image.file_range(start, size));
-            if let (Some(range), Ok(nth)) = (range, u32::try_from(nth)) {
-                functions.add(range, Origin::Go(nth))?;
+            if let (Some((from, to)), Ok(nth)) = (range, u32::try_from(nth)) {
+                let returns = image.bytes(from, to).starts_with(signal_return(self.machine));
+                functions.add((from - u32::from(returns), to), Origin::Go(nth))?;
             }
             start = end;
         }
@@ -159,7 +161,7 @@ impl<'a> Pclntab<'a> {
         let code = image.bytes(function.start, function.end);
         if OUTERMOST.contains(&name) {
             rows.push(function.start, Ok(END))?;
-        } else if code.starts_with(signal_return(self.machine)) {
+        } else if code.get(1..).is_some_and(|it| it.starts_with(signal_return(self.machine))) {
             rows.push(function.start, Ok(SIGNAL))?;
         } else if self.machine == Machine::X86_64 && SWITCHES.contains(&name) {
             rows.push(function.start, switch())?;
@@ -213,13 +215,16 @@ impl<'a> Pclntab<'a> {
 /// Bytes of a name that are compared.
 const NAME_MAX: usize = 32;
 
-/// Where the text starts. Go 1.26 and later leave the header's word empty, since
-/// it would need a relocation; those write it into `runtime.moduledata`. In a
-/// position-independent file the linker writes it there too.
-fn text(word: u64, sections: &Sections<'_>) -> u64 {
-    let module = || sections.module.as_ref().and_then(|it| read_u64(&it.data, MODULE_TEXT));
-    let known = Some(word).filter(|word| *word != 0);
-    known.or_else(|| module().filter(|word| *word != 0)).or(sections.text).unwrap_or(0)
+/// Where the text starts: a word of the header, and of `runtime.moduledata` since
+/// Go 1.26, where the header's is empty. In a position-independent file either may
+/// be left to the loader.
+fn text(sections: &Sections<'_>, image: &Image<'_>) -> Option<u64> {
+    let word = |section: &Section<'_>, at: usize| {
+        let word = read_u64(&section.data, at).filter(|word| *word != 0);
+        word.or_else(|| image.relocated(section.address.checked_add(at as u64)?))
+    };
+    let module = || word(sections.module.as_ref()?, MODULE_TEXT);
+    word(&sections.table, HEADER_TEXT).or_else(module)
 }
 
 /// The frame of the caller of a function that switched to another stack, by the

@@ -131,9 +131,15 @@ impl<'a> Image<'a> {
         Some(Section { address: section.address(), data: data.decompress().ok()? })
     }
 
-    /// The address of the section `name`.
-    pub(super) fn section_address(&self, name: &str) -> Option<u64> {
-        Some(self.file.as_ref()?.section_by_name(name)?.address())
+    /// The word that the loader writes to `address`, before it adds where it put
+    /// the file: the addend of a relative relocation, which the file itself need
+    /// not have in place.
+    pub(super) fn relocated(&self, address: u64) -> Option<u64> {
+        let section = self.file.as_ref()?.section_by_name(".rela.dyn")?;
+        // Elf64_Rela: r_offset, r_info, r_addend.
+        let entries = section.data().ok()?.as_chunks::<24>().0;
+        let entry = entries.iter().find(|entry| entry.starts_with(&address.to_le_bytes()))?;
+        entry.last_chunk().map(|addend| u64::from_le_bytes(*addend))
     }
 
     /// The file's range of the section `name`, which is code.
@@ -194,7 +200,7 @@ fn code(programs: &[ProgramHeader64<LittleEndian>], length: usize) -> Result<Vec
         let executable = program.p_flags(LittleEndian).contains(PF_X);
         let offset = u32::try_from(program.p_offset(LittleEndian)).ok();
         // Code above 4 GiB of the file has no row's address.
-        if let Some(offset) = offset.filter(|offset| executable && *offset < length) {
+        if let Some(offset) = offset.filter(|offset| executable && size > 0 && *offset < length) {
             let size = u32::try_from(size).unwrap_or(u32::MAX).min(length - offset);
             code.push(Segment { address, offset, size });
         }

@@ -41,7 +41,13 @@ impl Budget {
 
     /// Takes one step.
     pub(super) fn step(&mut self) -> Result<(), Error> {
-        self.left = self.left.checked_sub(1).ok_or(Error::Steps(self.max))?;
-        Ok(())
+        self.steps(1)
+    }
+
+    /// Takes `count` steps; where there are not so many, none are left.
+    pub(super) fn steps(&mut self, count: u64) -> Result<(), Error> {
+        let left = self.left.checked_sub(count);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(Error::Steps(self.max))
     }
 }

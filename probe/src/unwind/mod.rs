@@ -23,11 +23,15 @@ mod pages;
 mod pattern;
 mod registers;
 mod rows;
+mod source;
+mod wire;
 
 pub use book::RuleBook;
 pub use error::Error;
 pub use limits::Limits;
 pub use registers::Unsupported;
+pub use source::read;
+pub use wire::TABLE_BYTES_MAX;
 
 use cfi::CallFrames;
 use function::{Functions, Origin};
@@ -38,6 +42,9 @@ use limits::Budget;
 use pages::Paged;
 use probe_ebpf::table::{Page, Rule};
 use rows::Rows;
+
+#[cfg(test)]
+mod tests;
 
 /// The unwind table of one ELF file.
 #[derive(Clone, Debug)]
@@ -68,6 +75,11 @@ impl Table {
     #[must_use]
     pub fn lookup(&self, file_offset: u32) -> Option<u16> {
         self.paged.lookup(file_offset)
+    }
+
+    /// Every row: the file offset from which on a rule holds, and its number.
+    pub fn rows(&self) -> impl Iterator<Item = (u32, u16)> {
+        self.paged.rows()
     }
 }
 
@@ -142,7 +154,7 @@ pub fn build(elf: &[u8], limits: &Limits) -> Result<Table, Error> {
             _ => {}
         }
     }
-    Ok(rows.finish())
+    rows.finish()
 }
 
 type Reader<'a> = gimli::EndianSlice<'a, LittleEndian>;
@@ -162,7 +174,7 @@ fn eh_frames<'a>(
     frames.set_address_size(8);
     frames.set_vendor(vendor(machine));
     let bases = BaseAddresses::default().set_eh_frame(section.address);
-    CallFrames::new(frames, bases, machine, Origin::EhFrame)
+    CallFrames::new(frames, &section.data, bases, machine, Origin::EhFrame)
 }
 
 fn debug_frames<'a>(
@@ -172,5 +184,5 @@ fn debug_frames<'a>(
     let mut frames = DebugFrame::new(&section.data, LittleEndian);
     frames.set_address_size(8);
     frames.set_vendor(vendor(machine));
-    CallFrames::new(frames, BaseAddresses::default(), machine, Origin::DebugFrame)
+    CallFrames::new(frames, &section.data, BaseAddresses::default(), machine, Origin::DebugFrame)
 }

@@ -140,18 +140,33 @@ impl Paged {
         if directory >= self.directory {
             return None;
         }
-        let entry = &self.pages.get(directory)?.0;
-        let at = number % DIRECTORY_ENTRIES * 2;
-        let (page, place) = (*entry.get(at)? as usize, *entry.get(at + 1)? as usize);
-        let (first, count) = (place & 0xffff, place >> 16);
-        let rows = self.pages.get(page)?.0.get(first..first + count)?;
+        let rows = self.bucket(number)?;
         let below = rows.partition_point(|row| row >> 16 <= low(file_offset));
         let row = rows.get(below.checked_sub(1)?)?;
         Some((row & 0xffff) as u16)
     }
+
+    /// The rows of a bucket.
+    fn bucket(&self, number: usize) -> Option<&[u32]> {
+        let entry = &self.pages.get(number / DIRECTORY_ENTRIES)?.0;
+        let at = number % DIRECTORY_ENTRIES * 2;
+        let (page, place) = (*entry.get(at)? as usize, *entry.get(at + 1)? as usize);
+        let (first, count) = (place & 0xffff, place >> 16);
+        self.pages.get(page)?.0.get(first..first + count)
+    }
+
+    /// Every row, by offset; the rows that a bucket starts with are among them.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, u16)> {
+        (0..self.directory * DIRECTORY_ENTRIES).flat_map(move |number| {
+            let start = self.base as usize + (number << BUCKET_SHIFT);
+            let rows = self.bucket(number).unwrap_or_default().iter();
+            rows.map(move |row| (start as u32 + (row >> 16), (row & 0xffff) as u16))
+        })
+    }
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "the numbers are made here, and small")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -19,7 +19,8 @@ const SEARCH_BYTES_MAX: usize = 16 << 20;
 /// `jmp *slot(%rip)` has 6 bytes and `push $number` 5.
 const PLT_PUSHED: i32 = 11;
 
-/// The bytes that return from a signal handler.
+/// The bytes that return from a signal handler. The handler's return address is
+/// the first of them, and a walk looks one byte below, so rows begin there.
 pub(super) const fn signal_return(machine: Machine) -> &'static [u8] {
     match machine {
         Machine::X86_64 => SIGRETURN_X86_64,
@@ -55,10 +56,11 @@ fn signal_returns(image: &Image<'_>, functions: &[Function]) -> Vec<Found> {
         let bytes = image.bytes(start, end);
         let bytes = bytes.get(..bytes.len().min(left)).unwrap_or_default();
         left -= bytes.len();
-        let at = bytes.windows(pattern.len()).position(|window| window == pattern);
+        let at = memchr::memmem::find(bytes, pattern);
         let range = at.and_then(|at| {
-            let from = start.checked_add(u32::try_from(at).ok()?)?;
-            Some((from, from.checked_add(u32::try_from(pattern.len()).ok()?)?))
+            let first = start.checked_add(u32::try_from(at).ok()?)?;
+            let end = first.checked_add(u32::try_from(pattern.len()).ok()?)?;
+            Some((first.saturating_sub(1).max(start), end))
         });
         found.extend(range.map(|range| (range, Pattern::SignalReturn)));
     };

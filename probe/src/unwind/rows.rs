@@ -96,11 +96,14 @@ impl Rows {
     }
 
     /// The table.
-    pub(super) fn finish(self) -> Table {
-        let Self { pages, numbering, mut stats, .. } = self;
+    pub(super) fn finish(self) -> Result<Table, Error> {
+        let Self { pages, numbering, mut stats, max } = self;
         let paged = pages.finish();
+        if paged.rows > max {
+            return Err(Error::Rows(max));
+        }
         stats.rows = paged.rows;
         stats.bytes = size_of_val(paged.pages.as_slice());
-        Table { paged, rules: numbering.rules, stats }
+        Ok(Table { paged, rules: numbering.rules, stats })
     }
 }

@@ -7,27 +7,31 @@ use gimli::{
     RegisterRule, UnwindContext, UnwindExpression, UnwindSection, UnwindTableRow, Value,
 };
 use object::read::elf::{ElfFile64, ProgramHeader as _};
-use probe::unwind::{Table, lookup};
-use probe_ebpf::table::*;
+use probe::unwind::Table;
+use probe_ebpf::table::{
+    CFA_DEREF, CFA_END, CFA_FP, CFA_PLT, CFA_REGISTER, CFA_SIGNAL, CFA_SP, CFA_UNSUPPORTED,
+    FP_AND_RA_AT_CFA, FP_AT_CFA, FP_AT_FP, FP_SAME, FP_SHIFT, FP_UNDEFINED, RA_AT_CFA,
+    RA_IN_REGISTER, Rule,
+};
 use std::collections::BTreeMap;
 
 type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
 /// DWARF numbers of one processor.
 #[derive(Clone, Copy)]
-pub struct Numbers {
-    pub sp: u16,
-    pub fp: u16,
-    pub ra: u16,
+pub(crate) struct Numbers {
+    pub(crate) sp: u16,
+    pub(crate) fp: u16,
+    pub(crate) ra: u16,
 }
 
-pub const X86_64: Numbers = Numbers { sp: 7, fp: 6, ra: 16 };
-pub const AARCH64: Numbers = Numbers { sp: 31, fp: 29, ra: 30 };
+pub(crate) const X86_64: Numbers = Numbers { sp: 7, fp: 6, ra: 16 };
+pub(crate) const AARCH64: Numbers = Numbers { sp: 31, fp: 29, ra: 30 };
 
 /// What a walk finds: the caller's stack pointer, return address and frame
 /// pointer. None: unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub(crate) enum Caller {
     Frame { cfa: u64, return_address: u64, frame_pointer: Option<u64> },
     Signal,
     End,
@@ -46,9 +50,10 @@ fn word(address: u64) -> u64 {
 }
 
 /// What `rule` means at `ip`.
-pub fn follow(rule: Rule, numbers: Numbers, ip: u64) -> Caller {
-    let low = i64::from(rule.cfa_offset as i16);
-    let high = i64::from(rule.cfa_offset >> 16);
+pub(crate) fn follow(rule: Rule, numbers: Numbers, ip: u64) -> Caller {
+    let [a, b, c, d] = rule.cfa_offset.to_le_bytes();
+    let low = i64::from(i16::from_le_bytes([a, b]));
+    let high = i64::from(i16::from_le_bytes([c, d]));
     let number = u16::from(rule.reg_fp & 31);
     let offset = i64::from(rule.cfa_offset);
     let value = |number| register(number, ip);
@@ -57,7 +62,7 @@ pub fn follow(rule: Rule, numbers: Numbers, ip: u64) -> Caller {
         CFA_FP => value(numbers.fp).wrapping_add_signed(offset),
         CFA_REGISTER => value(number).wrapping_add_signed(offset),
         CFA_DEREF => word(value(number).wrapping_add_signed(low)).wrapping_add_signed(high),
-        CFA_PLT => value(numbers.sp) + if (ip & 15) as i64 >= offset { 16 } else { 8 },
+        CFA_PLT => value(numbers.sp) + if (ip & 15).cast_signed() >= offset { 16 } else { 8 },
         CFA_SIGNAL => return Caller::Signal,
         CFA_END => return Caller::End,
         CFA_UNSUPPORTED => return Caller::Unsupported,
@@ -143,34 +148,53 @@ impl<'a, S: UnwindSection<Reader<'a>>> Judge<'_, S> {
 
 /// What a comparison saw.
 #[derive(Debug, Default)]
-pub struct Verdict {
-    pub compared: usize,
-    pub unsupported: usize,
+pub(crate) struct Verdict {
+    pub(crate) compared: usize,
+    pub(crate) unsupported: usize,
     /// The frame pointer is somewhere that the rule can't say; CFA and return
     /// address are right.
-    pub frame_pointer_lost: usize,
-    pub wrong: Vec<String>,
+    pub(crate) frame_pointer_lost: usize,
+    /// Addresses, and what is wrong there.
+    pub(crate) wrong: Vec<(u64, String)>,
 }
 
-/// Compares `table` with every entry of `section`, at the first, a middle and the
+/// What of a caller is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    All,
+    /// Not the frame pointer: the section does not tell where it is.
+    CfaAndReturn,
+}
+
+/// Of a section with more functions than this, some are left out, evenly.
+const FUNCTIONS_MAX: usize = 20_000;
+
+/// Compares `table` with the entries of `section`, at the first, a middle and the
 /// last byte of each row.
-pub fn compare<'a, S>(
+pub(crate) fn compare<'a, S>(
     table: &Table,
     elf: &ElfFile64<'a, object::LittleEndian>,
     section: &S,
     bases: &BaseAddresses,
     numbers: Numbers,
+    depth: Depth,
 ) -> Verdict
 where
     S: UnwindSection<Reader<'a>>,
     S::Offset: gimli::UnwindOffset<usize>,
 {
     let starts = starts(section, bases);
+    let stride = 1 + starts.len() / FUNCTIONS_MAX;
     let mut verdict = Verdict::default();
     let mut entries = section.entries(bases);
     let mut context = UnwindContext::new();
+    let mut nth = 0;
     while let Ok(Some(entry)) = entries.next() {
         let CieOrFde::Fde(partial) = entry else { continue };
+        nth += 1;
+        if nth % stride != 0 {
+            continue;
+        }
         let Ok(fde) = partial.parse(S::cie_from_offset) else { continue };
         // Where another entry begins inside, the tables follow that one.
         let next = starts.range(fde.initial_address() + 1..).next().map_or(u64::MAX, |it| *it.0);
@@ -185,9 +209,9 @@ where
                 let Some(offset) = file_offset(elf, ip) else { continue };
                 let judge = Judge { section, numbers, ip };
                 let expected = if signal { Caller::Signal } else { judge.caller(row) };
-                let number = lookup(&table.pages, offset).expect("a row");
+                let number = table.lookup(offset).unwrap_or_default();
                 let rule = table.rules[usize::from(number)];
-                verdict.add(ip, rule, expected, follow(rule, numbers, ip));
+                verdict.add(ip, rule, depth, expected, follow(rule, numbers, ip));
             }
         }
     }
@@ -195,23 +219,24 @@ where
 }
 
 impl Verdict {
-    fn add(&mut self, ip: u64, rule: Rule, expected: Caller, found: Caller) {
+    fn add(&mut self, ip: u64, rule: Rule, depth: Depth, expected: Caller, found: Caller) {
         self.compared += 1;
-        if expected == found {
-            return;
-        }
         let sans_fp = |caller| match caller {
             Caller::Frame { cfa, return_address, .. } => Some((cfa, return_address)),
             _ => None,
         };
+        let same = sans_fp(expected).is_some() && sans_fp(expected) == sans_fp(found);
+        if expected == found || depth == Depth::CfaAndReturn && same {
+            return;
+        }
         if let Caller::Frame { frame_pointer: None, .. } = found
-            && sans_fp(expected) == sans_fp(found)
+            && same
         {
             self.frame_pointer_lost += 1;
         } else if found == Caller::Unsupported {
             self.unsupported += 1;
-        } else if self.wrong.len() < 10 {
-            self.wrong.push(format!("{ip:#x}: {rule:?}: {found:x?}, not {expected:x?}"));
+        } else {
+            self.wrong.push((ip, format!("{ip:#x}: {rule:?}: {found:x?}, not {expected:x?}")));
         }
     }
 }
