@@ -28,8 +28,8 @@ const SETTLE: Duration = Duration::from_secs(12);
 const DRAW: Duration = Duration::from_secs(2);
 
 /// The pictures, in this order: the keys that lead there, and the name.
-const PICTURES: [(&str, &str); 5] =
-    [("", "top"), ("2", "flame"), ("3", "processes"), ("4", "diagnostics"), ("1?", "help")];
+const PICTURES: [(&str, &str); 4] =
+    [("", "top"), ("2", "flame"), ("3", "processes"), ("4", "diagnostics")];
 
 /// What is watched: the busy programs, whose paths are the arguments, and beside
 /// them an interpreter and a stripped library, where they are installed. All end
