@@ -7,7 +7,7 @@ use gimli::{
     RegisterRule, UnwindContext, UnwindExpression, UnwindSection, UnwindTableRow, Value,
 };
 use object::read::elf::{ElfFile64, ProgramHeader as _};
-use probe::unwind::{Table};
+use probe::unwind::Table;
 use probe_ebpf::table::{
     CFA_DEREF, CFA_END, CFA_FP, CFA_PLT, CFA_REGISTER, CFA_SIGNAL, CFA_SP, CFA_UNSUPPORTED,
     FP_AND_RA_AT_CFA, FP_AT_CFA, FP_AT_FP, FP_SAME, FP_SHIFT, FP_UNDEFINED, RA_AT_CFA,
