@@ -5,7 +5,7 @@ use crate::options::{Sampling, Target};
 use anyhow::{Result, bail};
 use probe::kernel;
 use probe::kernel::doctor::{Check, State};
-use probe::pipeline::{Live, LiveOptions};
+use probe::pipeline::{self, Live, LiveOptions};
 use probe::process::launch;
 use probe::profile::{Snapshot, Source};
 use probe::symbol;
@@ -106,6 +106,9 @@ pub fn started_by_itself(mut arguments: impl Iterator<Item = OsString>) -> Optio
     let argument = arguments.nth(1)?;
     if argument == symbol::ARGUMENT {
         return Some(symbol::worker_main());
+    }
+    if argument == pipeline::UNWIND_ARGUMENT {
+        return Some(pipeline::unwind_worker_main());
     }
     if argument == launch::SUBCOMMAND {
         let error = launch::exec(arguments);

@@ -4,7 +4,8 @@
 #define OTOP_TABLE_H
 
 #define PAGE_BYTES 4096
-#define BUCKET_SHIFT 12                 /* a bucket is 4 KiB of code */
+#define BUCKET_SHIFT 12
+#define BUCKET_BYTES (1 << BUCKET_SHIFT) /* of code */
 #define DIRECTORY_ENTRIES 512           /* buckets of a directory page */
 #define ROWS 1024                       /* rows of a row page */
 #define TABLES_MAX 4096
@@ -20,7 +21,7 @@ struct bucket {
 
 union page {
 	struct bucket directory[DIRECTORY_ENTRIES];
-	u32 row[ROWS]; /* low 16 bits of the address << 16 | rule */
+	u32 row[ROWS]; /* offset in the bucket << 16 | rule */
 };
 
 /* How to get from a frame to its caller: a u64 with these bit fields. */
@@ -49,6 +50,8 @@ enum fp {
 	FP_UNDEFINED,
 	FP_AND_RA_AT_CFA,
 	RA_IN_REGISTER,
+	FP_AT_FP,
+	RA_AT_CFA,
 };
 
 /* What is mapped where, in one process. A page of up to REGIONS - 1 regions
@@ -74,7 +77,7 @@ struct regions_key {
 	u32 page;
 };
 struct regions {
-	u64 start_ns; /* with exec_id: whose these are */
+	u64 start_ns; /* with exec_id: whose these are; 0 where only the pid is known */
 	u32 exec_id;
 	u16 count;
 	u16 pages; /* in page 0: how many follow */

@@ -4,7 +4,6 @@
 #include "table.h"
 
 #define WINDOW_BYTES 2048
-#define REGISTERS 32
 #define FRAMES_MAX (KERNEL_FRAMES_MAX + USER_FRAMES_MAX)
 #define STACK_SLOT sizeof(u64)
 /* Marks a user address that is no return address: the code that a signal
@@ -41,6 +40,8 @@ struct walk {
 	u16 kind;
 	u32 end;
 	u32 unknown_process;
+	u32 copies;           /* left of STACK_COPIES_MAX */
+	u64 copies_period_ns; /* when the period began */
 	u64 registers[REGISTERS]; /* by DWARF number */
 	u64 signal_registers[SIGNAL_REGISTERS];
 	u8 window[WINDOW_BYTES + STACK_SLOT];
@@ -87,7 +88,7 @@ struct {
  * looks at it once; about 20 ns. */
 __noinline u64 find_rule(u32 table, u64 offset)
 {
-	u32 key = offset >> (BUCKET_SHIFT + 9), low = offset & 0xffff, n, at;
+	u32 key = offset >> (BUCKET_SHIFT + 9), low = offset & (BUCKET_BYTES - 1), n, at;
 	void *pages = bpf_map_lookup_elem(&tables, &table);
 	union page *page;
 	u64 *rule;
@@ -300,11 +301,21 @@ static __always_inline u32 apply_rule(struct walk *w, u64 rule)
 		return WALK_UNSUPPORTED_RULE;
 	if (read_stack(w, cfa - STACK_SLOT, &ra))
 		return WALK_UNREADABLE;
-	if (RULE_FP(rule) == FP_AT_CFA) {
+	fp = w->registers[FP_REGISTER];
+	switch (RULE_FP(rule)) {
+	case FP_AT_CFA:
 		if (read_stack(w, cfa + RULE_FP_OFFSET(rule), &fp))
 			return WALK_UNREADABLE;
-		w->registers[FP_REGISTER] = fp;
+		break;
+	case FP_AT_FP:
+		if (read_stack(w, fp + RULE_FP_OFFSET(rule), &fp))
+			return WALK_UNREADABLE;
+		break;
+	case FP_UNDEFINED:
+		fp = 0;
+		break;
 	}
+	w->registers[FP_REGISTER] = fp;
 #else
 	if (cfa < w->sp)
 		return WALK_UNSUPPORTED_RULE;
@@ -313,6 +324,9 @@ static __always_inline u32 apply_rule(struct walk *w, u64 rule)
 		    read_stack(w, cfa + RULE_FP_OFFSET(rule) + STACK_SLOT, &ra))
 			return WALK_UNREADABLE;
 		w->registers[FP_REGISTER] = fp;
+	} else if (RULE_FP(rule) == RA_AT_CFA) {
+		if (read_stack(w, cfa + RULE_FP_OFFSET(rule), &ra))
+			return WALK_UNREADABLE;
 	} else if (w->registers_known) {
 		ra = w->registers[LR_REGISTER];
 	} else {
@@ -421,6 +435,12 @@ static __always_inline void load_registers(struct walk *w, struct pt_regs *regs)
 #endif
 }
 
+static __always_inline bool belongs_to(struct regions *regions, struct sample *s)
+{
+	return !regions->start_ns ||
+	       (regions->start_ns == s->start_ns && regions->exec_id == s->exec_id);
+}
+
 /* Unwinds the user stack of `task` behind the kernel frames of `s`. */
 static __always_inline void walk_user(struct task_struct *task, struct sample *s)
 {
@@ -441,8 +461,7 @@ static __always_inline void walk_user(struct task_struct *task, struct sample *s
 	w->pid = s->pid;
 	w->frames = s->kernel_frames;
 	w->end = WALK_TOO_DEEP;
-	w->unknown_process = !regions || regions->start_ns != s->start_ns ||
-			     regions->exec_id != s->exec_id;
+	w->unknown_process = !regions || !belongs_to(regions, s);
 	bpf_loop(USER_FRAMES_MAX, walk_step, &context, 0);
 	s->user_frames = w->frames - s->kernel_frames;
 	s->walk_end = w->end;

@@ -206,6 +206,7 @@ impl Sampler {
             .map_max_entries("samples", ring_bytes)
             .load(probe_ebpf::OBJECT)?;
         let program = load_program(&mut object)?;
+        attach_tracepoint(&mut object, "forget_mappings", "sched_process_exec", &btf)?;
         choose_targets(&mut object, options, &btf)?;
         let ring = RingBuf::try_from(take_map(&mut object, "samples")?)?;
         let counters = PerCpuArray::try_from(take_map(&mut object, "counters")?)?;
@@ -405,13 +406,21 @@ fn choose_targets(object: &mut Ebpf, options: &Options, btf: &Btf) -> Result<(),
         targets.insert(*pid, 1, 0)?;
     }
     if let Target::Tree(_) = options.target {
-        let program: &mut BtfTracePoint = object
-            .program_mut("follow_fork")
-            .ok_or(Error::Object("program `follow_fork`"))?
-            .try_into()?;
-        program.load("sched_process_fork", btf)?;
-        program.attach()?;
+        attach_tracepoint(object, "follow_fork", "sched_process_fork", btf)?;
     }
+    Ok(())
+}
+
+fn attach_tracepoint(
+    object: &mut Ebpf,
+    program: &'static str,
+    tracepoint: &str,
+    btf: &Btf,
+) -> Result<(), Error> {
+    let program = object.program_mut(program).ok_or(Error::Object(program))?;
+    let program: &mut BtfTracePoint = program.try_into()?;
+    program.load(tracepoint, btf)?;
+    program.attach()?;
     Ok(())
 }
 

@@ -18,7 +18,17 @@ const BPF_F_INNER_MAP: u32 = 1 << 12;
 /// The maps that the walk reads. What cannot be stored is left out, and the walk
 /// counts that it ended there.
 pub struct Tables {
-    processes: HashMap<MapData, PodKey, PodRegions>,
+    /// What is mapped.
+    pub processes: Processes,
+    /// The unwind tables.
+    pub unwind: UnwindTables,
+}
+
+/// Who has what mapped.
+pub struct Processes(HashMap<MapData, PodKey, PodRegions>);
+
+/// The unwind tables and their rules.
+pub struct UnwindTables {
     tables: ArrayOfMaps<MapData, MapData>,
     rules: Array<MapData, PodRule>,
 }
@@ -39,13 +49,13 @@ pods! { PodKey(RegionsKey), PodRegions(Regions), PodRule(Rule), }
 
 impl Tables {
     pub(super) fn new(processes: Map, tables: Map, rules: Map) -> Result<Self, Error> {
-        Ok(Self {
-            processes: HashMap::try_from(processes)?,
-            tables: ArrayOfMaps::try_from(tables)?,
-            rules: Array::try_from(rules)?,
-        })
+        let processes = Processes(HashMap::try_from(processes)?);
+        let (tables, rules) = (ArrayOfMaps::try_from(tables)?, Array::try_from(rules)?);
+        Ok(Self { processes, unwind: UnwindTables { tables, rules } })
     }
+}
 
+impl UnwindTables {
     /// Sets rule number `id`.
     ///
     /// # Errors
@@ -58,24 +68,29 @@ impl Tables {
     ///
     /// # Errors
     /// Where the kernel has no memory for it.
-    pub fn set_table(&mut self, id: u16, pages: &[Page]) -> Result<(), Error> {
+    pub fn set_table(&mut self, id: u16, pages: &[Page]) -> Result<TableMemory, Error> {
         let table = create_table(pages)
-            .and_then(|table| fill(&table, pages).map(|()| table))
-            .map_err(|error| Error::Map(MapError::IoError(error)))?;
-        Ok(self.tables.set(u32::from(id), &MapData::from_fd(table)?, 0)?)
+            .and_then(|table| TableMemory::fill(&table, pages).map(|memory| (table, memory)));
+        let (table, memory) = table.map_err(|error| Error::Map(MapError::IoError(error)))?;
+        self.tables.set(u32::from(id), &MapData::from_fd(table)?, 0)?;
+        Ok(memory)
     }
+}
 
+impl Processes {
     /// Replaces what is known of a process by `regions`, which are sorted by
-    /// address and do not overlap; those past [`REGIONS_MAX`] are left out.
+    /// address and do not overlap; those past [`REGIONS_MAX`] are left out. Whose
+    /// they are, by start time and exec count, is None where only the pid is known.
     ///
     /// # Errors
     /// Where the map is full.
     pub fn set_process(
         &mut self,
         pid: u32,
-        (start_ns, exec_id): (u64, u32),
+        whose: Option<(u64, u32)>,
         regions: &[Region],
     ) -> Result<(), Error> {
+        let (start_ns, exec_id) = whose.unwrap_or_default();
         let empty =
             Regions { start_ns, exec_id, count: 0, pages: 0, region: [Region::default(); REGIONS] };
         let page_regions = REGIONS - 1;
@@ -96,7 +111,7 @@ impl Tables {
     }
 
     fn set_page(&mut self, pid: u32, page: u32, regions: Regions) -> Result<(), Error> {
-        Ok(self.processes.insert(PodKey(RegionsKey { pid, page }), PodRegions(regions), 0)?)
+        Ok(self.0.insert(PodKey(RegionsKey { pid, page }), PodRegions(regions), 0)?)
     }
 
     /// Forgets a process that had `regions_len` regions.
@@ -104,7 +119,7 @@ impl Tables {
         let pages = if regions_len < REGIONS { 0 } else { regions_len.div_ceil(REGIONS - 1) };
         for page in 0..=u32::try_from(pages.min(REGIONS)).unwrap_or(0) {
             // One that was never stored, for want of room, need not be removed.
-            let _ = self.processes.remove(&PodKey(RegionsKey { pid, page }));
+            let _ = self.0.remove(&PodKey(RegionsKey { pid, page }));
         }
     }
 }
@@ -153,34 +168,65 @@ fn create_table(pages: &[Page]) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Copies `pages` into the map's memory: 1 M rows take 5 to 8 ms this way, 2 s by
-/// one system call a page.
-fn fill(table: &OwnedFd, pages: &[Page]) -> io::Result<()> {
-    let bytes = size_of_val(pages);
-    if bytes == 0 {
-        return Ok(());
+/// A table as the kernel has it, for reading. It stays readable when the kernel
+/// has another table in its place.
+#[derive(Debug)]
+pub struct TableMemory {
+    base: NonNull<Page>,
+    len: usize,
+}
+
+// SAFETY: nobody writes to the memory after `fill`: the BPF programs have no code
+// that does, and the map's descriptor is ours alone.
+unsafe impl Send for TableMemory {}
+// SAFETY: as above.
+unsafe impl Sync for TableMemory {}
+
+impl TableMemory {
+    /// Copies `pages` into the map's memory: 1 M rows take 5 to 8 ms this way, 2 s
+    /// by one system call a page.
+    fn fill(table: &OwnedFd, pages: &[Page]) -> io::Result<Self> {
+        let bytes = size_of_val(pages);
+        if bytes == 0 {
+            return Ok(Self { base: NonNull::dangling(), len: 0 });
+        }
+        // SAFETY: a new shared mapping of the map's own memory, which is at least
+        // `bytes` long: a page of 4 KiB per entry; unmapped in `drop`.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                table.as_raw_fd(),
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast::<Page>()).ok_or_else(io::Error::last_os_error)?;
+        // SAFETY: source and destination are both `pages.len()` pages long, aligned
+        // to a page, and do not overlap.
+        unsafe { ptr::copy_nonoverlapping(pages.as_ptr(), base.as_ptr(), pages.len()) };
+        Ok(Self { base, len: pages.len() })
     }
-    // SAFETY: a new shared mapping of the map's own memory, which is at least
-    // `bytes` long: a page of 4 KiB per entry.
-    let base = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            bytes,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED,
-            table.as_raw_fd(),
-            0,
-        )
-    };
-    if base == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
+
+    /// The table's pages.
+    #[must_use]
+    pub const fn pages(&self) -> &[Page] {
+        // SAFETY: `len` pages are mapped (or `len` is 0 and the pointer aligned),
+        // initialized, and never written to again.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.len) }
     }
-    let base = NonNull::new(base).ok_or_else(io::Error::last_os_error)?;
-    // SAFETY: source and destination are both `bytes` long and do not overlap; the
-    // mapping is removed once, and nothing refers to it afterwards.
-    unsafe {
-        ptr::copy_nonoverlapping(pages.as_ptr().cast(), base.as_ptr().cast::<u8>(), bytes);
-        libc::munmap(base.as_ptr(), bytes);
+}
+
+impl Drop for TableMemory {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: this is the mapping made in `fill`, of this size, and nothing
+            // refers to it any more.
+            unsafe { libc::munmap(self.base.as_ptr().cast(), self.len * size_of::<Page>()) };
+        }
     }
-    Ok(())
 }

@@ -2,15 +2,16 @@
 //! snapshots.
 
 use super::drain::KernelReport;
+use super::finish::Finisher;
 use super::naming::{Job, Named, Naming};
 use super::own::OwnCost;
 use super::resolve::Resolver;
 use super::timeline::{Moment, Timeline};
-use super::{LiveOptions, Message, Shared};
-use crate::kernel::{attach::Batch, clock};
+use super::unwinding::{Parts, Unwinding};
+use super::{LiveOptions, Message, Shared, Workers};
+use crate::kernel::{RawSample, Tables, attach::Batch, clock};
 use crate::profile::{Books, Command, Host, HostHandle, SampleType, Snapshot, Store, WalkEnd};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -27,12 +28,12 @@ const NOTES_MAX: usize = 16;
 /// Collects until everything has been said.
 pub(super) fn run(
     options: LiveOptions,
-    worker: Arc<AtomicU32>,
+    workers: Workers,
     inbox: &Receiver<Message>,
     out: &SyncSender<Message>,
     shared: &Shared,
 ) {
-    let mut collector = Collector::new(options, worker, out.clone());
+    let mut collector = Collector::new(options, workers, out.clone());
     let mut reason = String::new();
     loop {
         let timeout = collector.next_tick.saturating_duration_since(Instant::now());
@@ -59,6 +60,11 @@ struct Collector {
     resolver: Resolver,
     timeline: Timeline,
     naming: Naming,
+    workers: Workers,
+    out: SyncSender<Message>,
+    /// From the time when the programs are loaded.
+    unwinding: Option<Unwinding>,
+    finisher: Finisher,
     books: Books,
     kernel: KernelReport,
     own: OwnCost,
@@ -69,7 +75,7 @@ struct Collector {
 }
 
 impl Collector {
-    fn new(options: LiveOptions, worker: Arc<AtomicU32>, out: SyncSender<Message>) -> Self {
+    fn new(options: LiveOptions, workers: Workers, out: SyncSender<Message>) -> Self {
         let cpu = SampleType {
             kind: "samples".into(),
             unit: "count".into(),
@@ -78,7 +84,8 @@ impl Collector {
         let mut store = Store::new(options.budget, vec![cpu], clock::now());
         let host = store.host(host(0));
         let now = Instant::now();
-        let naming = Naming::start(options.worker.clone(), worker, out);
+        let naming =
+            Naming::start(options.worker.clone(), Arc::clone(&workers.symbols), out.clone());
         Self {
             books: Books { hz: options.hz, ..Books::default() },
             options,
@@ -87,6 +94,10 @@ impl Collector {
             resolver: Resolver::new(host),
             timeline: Timeline::default(),
             naming,
+            workers,
+            out,
+            unwinding: None,
+            finisher: Finisher::default(),
             kernel: KernelReport::default(),
             own: OwnCost::default(),
             lost_decode: 0,
@@ -98,7 +109,8 @@ impl Collector {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Attached(_tables) => {
+            Message::Attached(tables) => {
+                self.start_unwinding(*tables);
                 if let Err(error) = self.resolver.scan() {
                     self.note(format!(
                         "cannot read /proc ({error}): only new processes have names"
@@ -108,9 +120,31 @@ impl Collector {
             Message::Batch(batch) => self.batch(&batch),
             Message::Kernel(report) => self.kernel = *report,
             Message::Named(named) => self.named(named),
+            Message::Table(loaded) => {
+                if let Some(unwinding) = &mut self.unwinding {
+                    unwinding.loaded(loaded, &self.resolver.processes);
+                }
+                self.finish_waiting(false);
+            }
             Message::Note(note) => self.note(note),
             Message::Command(Command::Reset) => self.store.forget_history(),
             Message::Failed(_) | Message::Detached => {}
+        }
+    }
+
+    fn start_unwinding(&mut self, tables: Tables) {
+        let parts = Parts {
+            tables,
+            exe: self.options.worker.clone(),
+            bytes_max: self.options.tables_bytes_max,
+            worker_pid: Arc::clone(&self.workers.tables),
+            out: self.out.clone(),
+        };
+        match Unwinding::start(parts) {
+            Ok(unwinding) => self.unwinding = Some(unwinding),
+            Err(error) => self.note(format!(
+                "cannot start a thread for unwind tables ({error}): stacks go by frame pointers"
+            )),
         }
     }
 
@@ -122,20 +156,54 @@ impl Collector {
     }
 
     fn batch(&mut self, batch: &Batch) {
-        let Self { timeline, resolver, store, books, lost_decode, .. } = self;
+        let mut timeline = std::mem::take(&mut self.timeline);
         timeline.advance(batch, |moment| match moment {
-            Moment::Record(record) => resolver.record(record),
-            Moment::Malformed => *lost_decode += 1,
-            Moment::Sample(sample) => {
-                if let Some(count) = books.walk_ends.get_mut(sample.walk_end as usize) {
-                    *count += 1;
+            Moment::Record(record) => {
+                if let Some(unwinding) = &mut self.unwinding {
+                    unwinding.record(&record);
                 }
-                resolver.sample(&sample, store);
+                self.resolver.record(record);
             }
+            Moment::Malformed => self.lost_decode += 1,
+            Moment::Sample(sample, record) => self.sample(&sample, record),
         });
+        self.timeline = timeline;
         self.resolver.look_up_wanted();
         self.resolver.processes.expire(batch.complete_until_ns);
+        if let Some(unwinding) = &mut self.unwinding {
+            unwinding.update(&self.resolver.processes);
+        }
+        self.finish_waiting(false);
         self.ask();
+    }
+
+    /// Adds a sample, or has it wait for what its stack takes to be finished.
+    fn sample(&mut self, sample: &RawSample<'_>, record: &[u8]) {
+        let Some(unwinding) = &mut self.unwinding else { return self.add(sample) };
+        unwinding.sampled(sample);
+        if sample.copy.is_none() {
+            return self.add(sample);
+        }
+        match self.finisher.take(sample, record, (&mut self.resolver, unwinding)) {
+            Some(Some(finished)) => self.add(&finished.apply(sample)),
+            Some(None) => self.add(sample),
+            None => {}
+        }
+    }
+
+    fn add(&mut self, sample: &RawSample<'_>) {
+        count_end(&mut self.books, sample);
+        self.resolver.sample(sample, &mut self.store);
+    }
+
+    /// Looks again at the samples that wait; with `give_up`, none waits any longer.
+    fn finish_waiting(&mut self, give_up: bool) {
+        let Self { finisher, resolver, unwinding, books, store, .. } = self;
+        let Some(unwinding) = unwinding else { return };
+        finisher.retry((resolver, unwinding), give_up, |resolver, sample| {
+            count_end(books, sample);
+            resolver.sample(sample, store);
+        });
     }
 
     /// Asks for the names of frames that are new.
@@ -174,7 +242,11 @@ impl Collector {
         self.store.age(moment.monotonic_ns);
         if now >= self.next_second {
             self.next_second = now + Duration::from_secs(1);
-            self.own.update(&self.naming.worker_pids(), self.kernel.busy_ns);
+            let workers: Vec<u32> = self.workers.pids().collect();
+            self.own.update(&workers, self.kernel.busy_ns);
+            if let Some(unwinding) = &mut self.unwinding {
+                unwinding.expire(&self.resolver.processes);
+            }
             self.store.update_host(self.host, host(self.kernel.cpus));
         }
         self.store.snapshot(moment, self.current_books())
@@ -184,10 +256,13 @@ impl Collector {
         let mut books = self.books.clone();
         books.kernel = self.kernel.books;
         let user = &mut books.user;
-        user.received = self.kernel.received.saturating_sub(self.timeline.held() as u64);
+        // What waits here has been read, but not been looked at yet.
+        let waiting = self.timeline.held() + self.finisher.len();
+        user.received = self.kernel.received.saturating_sub(waiting as u64);
         user.lost_decode = self.lost_decode;
         user.lost_process_records = self.timeline.lost_records();
         books.latencies = vec![self.kernel.drain.clone(), self.naming.latency()];
+        books.latencies.extend(self.unwinding.as_ref().map(|unwinding| unwinding.latency.clone()));
         books.own_cpu_percent = self.own.cpu_percent;
         books.bpf_cpu_percent = Some(self.own.bpf_percent);
         books.own_rss_bytes = self.own.rss_bytes;
@@ -199,14 +274,22 @@ impl Collector {
         // What was held back is complete now.
         self.batch(&Batch { complete_until_ns: u64::MAX, ..Batch::default() });
         let deadline = Instant::now() + LAST_NAMES;
-        while self.naming.waiting() {
+        while self.naming.waiting() || self.finisher.len() > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             match inbox.recv_timeout(left) {
                 Ok(message) => self.take(message),
                 Err(_) => break,
             }
+            self.finish_waiting(false);
             self.ask();
         }
+        self.finish_waiting(true);
+    }
+}
+
+fn count_end(books: &mut Books, sample: &RawSample<'_>) {
+    if let Some(count) = books.walk_ends.get_mut(sample.walk_end as usize) {
+        *count += 1;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The thread that empties the kernel's buffers, and does nothing else.
 
-use super::{LiveOptions, Message, Shared};
+use super::{LiveOptions, Message, Shared, Workers};
 use crate::kernel::attach::{Batch, Sampler};
 use crate::kernel::{self, clock};
 use crate::process::launch::{self, LaunchError, Launched};
@@ -8,7 +8,7 @@ use crate::profile::{KernelBooks, Latency};
 use hdrhistogram::Histogram;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -47,8 +47,7 @@ pub(super) struct Thread {
     pub(super) options: LiveOptions,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) shared: Arc<Shared>,
-    /// The process that reads files for us; 0 where none runs.
-    pub(super) worker: Arc<AtomicU32>,
+    pub(super) workers: Workers,
     pub(super) out: SyncSender<Message>,
 }
 
@@ -78,14 +77,14 @@ impl Thread {
             latency: super::histogram(),
             received: 0,
             next_books: Instant::now() + BOOKS_PERIOD,
-            worker: 0,
+            left_out: Vec::new(),
         };
         drain.sampler.start()?;
         if let Some(command) = &mut command {
             command.release()?;
         }
         while !self.stop.load(Ordering::Relaxed) && !self.has_ended(command.as_mut()) {
-            self.leave_worker_out(&mut drain)?;
+            self.leave_workers_out(&mut drain)?;
             if !drain.round(&self.out) {
                 return Ok(());
             }
@@ -109,16 +108,18 @@ impl Thread {
         true
     }
 
-    /// The worker is part of otop: where otop is left out, it is, too.
-    fn leave_worker_out(&self, drain: &mut Drain) -> Result<(), kernel::Error> {
-        let worker = self.worker.load(Ordering::Relaxed);
-        if worker == drain.worker || self.options.own_pids.is_empty() {
+    /// The workers are part of otop: where otop is left out, they are, too.
+    fn leave_workers_out(&self, drain: &mut Drain) -> Result<(), kernel::Error> {
+        if self.options.own_pids.is_empty() {
             return Ok(());
         }
-        drain.worker = worker;
-        let mut pids = self.options.own_pids.clone();
-        pids.push(worker);
-        drain.sampler.set_own_pids(&pids)
+        let pids: Vec<u32> =
+            self.options.own_pids.iter().copied().chain(self.workers.pids()).collect();
+        if pids != drain.left_out {
+            drain.sampler.set_own_pids(&pids)?;
+            drain.left_out = pids;
+        }
+        Ok(())
     }
 }
 
@@ -127,7 +128,8 @@ struct Drain {
     latency: Option<Histogram<u64>>,
     received: u64,
     next_books: Instant,
-    worker: u32,
+    /// Processes that the sampler leaves out.
+    left_out: Vec<u32>,
 }
 
 impl Drain {

@@ -5,6 +5,8 @@
 //!  kernel::Sampler ─▶ Batch ─▶ kernel::records ─▶ process::Table     symbol::Client
 //!                          └─▶ kernel::sample  ─▶ Resolver ─▶ Store ─▶ Job ─▶ worker
 //!                              publishes Arc<Snapshot>          ▲─── Named ◀─┘
+//!                                        Unwinding ─▶ Job ─▶ unwind thread ─▶ worker
+//!              kernel::Tables ◀─ regions ──┘    ▲─── Loaded ◀─┘  tables ─▶ kernel::Tables
 //! ```
 //!
 //! Each thread owns what it works on; there is no lock but the one around the
@@ -14,10 +16,17 @@
 mod catalog;
 mod collect;
 mod drain;
+mod finish;
 mod naming;
 mod own;
 mod resolve;
+mod table_builder;
+mod table_worker;
 mod timeline;
+mod unwinding;
+mod walk;
+
+pub use table_worker::{ARGUMENT as UNWIND_ARGUMENT, worker_main as unwind_worker_main};
 
 use crate::kernel::{Tables, Target, attach::Batch};
 use crate::process::launch;
@@ -52,6 +61,8 @@ pub struct LiveOptions {
     pub ring_bytes: Option<u32>,
     /// The program that is started anew as the symbolizer: this one.
     pub worker: PathBuf,
+    /// Bytes of unwind tables that may be loaded.
+    pub tables_bytes_max: u64,
     /// A command to start once sampling has begun. Then its processes alone are
     /// sampled, and its end is the end of the source.
     pub command: Option<Vec<OsString>>,
@@ -67,6 +78,7 @@ impl Default for LiveOptions {
             tick: Duration::from_millis(500),
             ring_bytes: None,
             worker: "/proc/self/exe".into(),
+            tables_bytes_max: 64 << 20,
             command: None,
         }
     }
@@ -82,6 +94,8 @@ enum Message {
     Kernel(Box<KernelReport>),
     /// Names that were asked for.
     Named(naming::Named),
+    /// A table that was asked for.
+    Table(table_builder::Loaded),
     /// Something is not as it should be; the same line is kept once.
     Note(String),
     /// Somebody who watches asks for something.
@@ -98,6 +112,20 @@ pub struct Live {
     stop: Arc<AtomicBool>,
     messages: SyncSender<Message>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The processes that read files for us; 0 where none runs.
+#[derive(Clone, Debug, Default)]
+struct Workers {
+    symbols: Arc<AtomicU32>,
+    tables: Arc<AtomicU32>,
+}
+
+impl Workers {
+    fn pids(&self) -> impl Iterator<Item = u32> {
+        let pids = [&self.symbols, &self.tables].map(|pid| pid.load(Ordering::Relaxed));
+        pids.into_iter().filter(|pid| *pid != 0)
+    }
 }
 
 #[derive(Default)]
@@ -152,20 +180,20 @@ impl Live {
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.into()).spawn(run)
         };
-        let worker = Arc::new(AtomicU32::new(0));
+        let workers = Workers::default();
         let drain = {
             let thread = drain::Thread {
                 options: options.clone(),
                 stop: Arc::clone(&stop),
                 shared: Arc::clone(&shared),
-                worker: Arc::clone(&worker),
+                workers: workers.clone(),
                 out: messages.clone(),
             };
             spawn("otop-drain", Box::new(move || thread.run(command)))?
         };
         let collect = {
             let (shared, out) = (Arc::clone(&shared), messages.clone());
-            let run = move || collect::run(options, worker, &inbox, &out, &shared);
+            let run = move || collect::run(options, workers, &inbox, &out, &shared);
             spawn("otop-collect", Box::new(run))?
         };
         let threads = Mutex::new(vec![drain, collect]);

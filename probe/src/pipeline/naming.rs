@@ -103,7 +103,6 @@ pub(super) struct Naming {
     jobs: Option<SyncSender<Job>>,
     waiting: usize,
     latency: Latency,
-    worker: Arc<AtomicU32>,
 }
 
 impl Naming {
@@ -111,11 +110,10 @@ impl Naming {
     pub(super) fn start(exe: PathBuf, worker: Arc<AtomicU32>, out: SyncSender<Message>) -> Self {
         let (jobs, inbox) = sync_channel(QUEUE_LEN);
         let thread = std::thread::Builder::new().name("otop-symbolize".into());
-        let shared = Arc::clone(&worker);
         let started = thread.spawn({
             let out = out.clone();
             move || match Client::spawn(exe) {
-                Ok(client) => Symbolizer::new(client, shared, out).run(&inbox),
+                Ok(client) => Symbolizer::new(client, worker, out).run(&inbox),
                 Err(error) => {
                     let _ = out.send(Message::Note(error.to_string()));
                 }
@@ -129,7 +127,7 @@ impl Naming {
                 None
             }
         };
-        Self { jobs, waiting: 0, latency: Latency::default(), worker }
+        Self { jobs, waiting: 0, latency: Latency::default() }
     }
 
     /// Passes the jobs on; returns the frames for which there was no room.
@@ -160,12 +158,6 @@ impl Naming {
 
     pub(super) fn latency(&self) -> Latency {
         self.latency.clone()
-    }
-
-    /// The process that reads files for us, where one runs.
-    pub(super) fn worker_pids(&self) -> Vec<u32> {
-        let pid = self.worker.load(Ordering::Relaxed);
-        if pid == 0 { Vec::new() } else { vec![pid] }
     }
 }
 

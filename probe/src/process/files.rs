@@ -21,6 +21,22 @@ pub const DESCRIPTORS_MAX: usize = 512;
 /// from the kernel's `include/uapi/linux/magic.h`.
 const OTHER_DEVICE: [u64; 2] = [0x9123_683e, 0x794c_7630];
 
+/// Whose region a file is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The pid.
+    pub pid: u32,
+    /// When it began, as far as that is known.
+    pub start: StartRange,
+}
+
+impl From<&ProcessKey> for Owner {
+    fn from(key: &ProcessKey) -> Self {
+        let start = StartRange { min_ns: key.start_ns, max_ns: key.start_ns };
+        Self { pid: key.pid, start }
+    }
+}
+
 /// An open file.
 #[derive(Clone, Debug)]
 pub struct Opened {
@@ -79,7 +95,7 @@ impl Files {
     /// # Errors
     ///
     /// As [`OpenError`] says.
-    pub fn open(&mut self, owner: &ProcessKey, region: &Region) -> Result<Opened, OpenError> {
+    pub fn open(&mut self, owner: impl Into<Owner>, region: &Region) -> Result<Opened, OpenError> {
         let RegionFile::File { build_id, device_inode, path } = &*region.file else {
             return Err(OpenError::NotRegular);
         };
@@ -91,7 +107,7 @@ impl Files {
         }
         let wanted =
             Wanted { build_id: *build_id, device_inode: *device_inode, path: path.as_str() };
-        let (file, proof) = match self.process(owner) {
+        let (file, proof) = match self.process(owner.into()) {
             Some(process) => of_mapping(&process, region, &wanted)
                 .or_else(|_| root(&process).and_then(|root| wanted.open_below(&root))),
             None => host_root().and_then(|root| wanted.open_below(&root)),
@@ -111,8 +127,8 @@ impl Files {
     /// # Errors
     ///
     /// As [`OpenError`] says.
-    pub fn open_path(&mut self, owner: &ProcessKey, path: &str) -> Result<OwnedFd, OpenError> {
-        let root = match self.process(owner) {
+    pub fn open_path(&mut self, owner: impl Into<Owner>, path: &str) -> Result<OwnedFd, OpenError> {
+        let root = match self.process(owner.into()) {
             Some(process) => root(&process)?,
             None => host_root()?,
         };
@@ -140,11 +156,11 @@ impl Files {
     }
 
     /// The directory of the process, if it is still the same one.
-    fn process(&mut self, owner: &ProcessKey) -> Option<OwnedFd> {
+    fn process(&mut self, owner: Owner) -> Option<OwnedFd> {
         let process = self.proc.process(owner.pid).ok()?;
         let stat = Stat::parse(self.proc.read(&process, "stat").ok()?)?;
         let start = StartRange::of_ticks(stat.start_ticks, rustix::param::clock_ticks_per_second());
-        start.contains(owner.start_ns).then_some(process)
+        start.overlaps(owner.start).then_some(process)
     }
 
     fn keep(&mut self, key: Key, opened: Opened) {

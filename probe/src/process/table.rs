@@ -214,6 +214,13 @@ impl Table {
         newest.filter(|(_, life)| life.end_ns.is_none()).map(|(pid, life)| (pid, &life.current))
     }
 
+    /// A living process: when it began, and its running program.
+    #[must_use]
+    pub fn current(&self, pid: u32) -> Option<(StartRange, &Incarnation)> {
+        let life = self.lives.get(&pid)?.back()?;
+        life.end_ns.is_none().then_some((life.start, &life.current))
+    }
+
     /// How many processes are known, the dead included.
     #[must_use]
     pub const fn len(&self) -> usize {

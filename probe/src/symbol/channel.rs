@@ -22,11 +22,11 @@ const CONTROL_BYTES: usize = rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX));
 
 /// A message as it arrived.
 #[derive(Debug)]
-pub(super) struct Message {
+pub struct Message {
     /// Never empty.
-    pub(super) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// What came with it.
-    pub(super) descriptors: Vec<OwnedFd>,
+    pub descriptors: Vec<OwnedFd>,
 }
 
 /// Two connected ends, neither inherited by children.
@@ -34,7 +34,7 @@ pub(super) struct Message {
 /// # Errors
 ///
 /// Where the process has no descriptors left.
-pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 ///
 /// [`io::ErrorKind::TimedOut`] at the deadline, and what the socket reports,
 /// such as [`io::ErrorKind::BrokenPipe`] where the other side is gone.
-pub(super) fn send(
+pub fn send(
     socket: impl AsFd,
     bytes: &[u8],
     descriptors: &[BorrowedFd<'_>],
@@ -75,7 +75,7 @@ pub(super) fn send(
 ///
 /// [`io::ErrorKind::TimedOut`] at the deadline, [`io::ErrorKind::InvalidData`]
 /// for a message that is longer or carries more than allowed.
-pub(super) fn receive(socket: impl AsFd, deadline: Option<Instant>) -> io::Result<Option<Message>> {
+pub fn receive(socket: impl AsFd, deadline: Option<Instant>) -> io::Result<Option<Message>> {
     let socket = socket.as_fd();
     let mut bytes = vec![0; MESSAGE_BYTES_MAX];
     let mut space = [MaybeUninit::uninit(); CONTROL_BYTES];

@@ -16,7 +16,7 @@
 //! screen).
 
 mod bounds;
-mod channel;
+pub mod channel;
 mod client;
 mod debug_files;
 mod demangle;

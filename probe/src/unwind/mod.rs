@@ -23,11 +23,16 @@ mod pages;
 mod pattern;
 mod registers;
 mod rows;
+mod source;
+mod wire;
 
 pub use book::RuleBook;
 pub use error::Error;
 pub use limits::Limits;
+pub use pages::lookup;
 pub use registers::Unsupported;
+pub use source::read;
+pub use wire::TABLE_BYTES_MAX;
 
 use cfi::CallFrames;
 use function::{Functions, Origin};
@@ -64,6 +69,12 @@ impl Table {
     #[must_use]
     pub const fn base(&self) -> u32 {
         self.paged.base
+    }
+
+    /// How many of the pages are the directory.
+    #[must_use]
+    pub fn directory(&self) -> u32 {
+        u32::try_from(self.paged.directory).unwrap_or(0)
     }
 
     /// The number of the rule at `file_offset`, as the BPF walk finds it; None
