@@ -125,6 +125,10 @@ struct SamplingArgs {
     #[arg(long)]
     with_self: bool,
 
+    /// Bytes of the kernel's buffer of samples, for tests of what happens when it is full
+    #[arg(long, value_name = "BYTES", hide = true)]
+    ring_bytes: Option<u32>,
+
     /// Start this command and sample it and its children
     #[arg(last = true, value_name = "COMMAND")]
     run: Vec<OsString>,
@@ -132,13 +136,13 @@ struct SamplingArgs {
 
 impl From<SamplingArgs> for Sampling {
     fn from(args: SamplingArgs) -> Self {
-        let SamplingArgs { hz, pid, with_self, run } = args;
+        let SamplingArgs { hz, pid, with_self, ring_bytes, run } = args;
         let target = match pid {
             Some(pid) => Target::Pid(pid),
             None if run.is_empty() => Target::Machine,
             None => Target::Command(run),
         };
-        Self { hz, target, with_self }
+        Self { hz, target, with_self, ring_bytes }
     }
 }
 
@@ -169,6 +173,18 @@ impl Cli {
         let sampling = sampling.into();
         Ok(Options { task, sampling, window, interval, theme, filter, stats_json })
     }
+}
+
+/// What is wrong with a command line, in one line: what clap says up to its
+/// usage, which `--help` tells.
+#[must_use]
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let paragraphs = text.split("\n\n").take_while(|text| !text.starts_with("Usage:"));
+    let words = paragraphs.take_while(|text| !text.starts_with("For more information"));
+    let words: Vec<&str> = words.flat_map(str::split_whitespace).collect();
+    let line = words.join(" ");
+    format!("{}; see otop --help", line.strip_prefix("error: ").unwrap_or(&line))
 }
 
 fn parse_interval(text: &str) -> anyhow::Result<Duration> {
@@ -223,12 +239,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_the_first_line() {
+    fn what_is_wrong_is_said_in_one_line() {
         let check = |line: &str, expected: &str| {
-            let error = parse(line, true).unwrap_err().to_string();
-            let first = error.lines().next().unwrap_or_default();
-            assert!(first.contains(expected), "{line:?}: {first:?}");
+            let said = one_line(&parse(line, true).unwrap_err());
+            assert!(said.contains(expected), "{line:?}: {said:?}");
+            assert!(said.ends_with("; see otop --help"), "{said:?}");
+            assert!(!said.contains('\n') && !said.contains("Usage"), "{said:?}");
         };
+        check("record", "required arguments were not provided: --output <FILE>;");
+        check("--plian", "a similar argument exists: '--plain'");
         check("--hz 0", "0 is not in 1..=10000");
         check("--hz 10001", "10001 is not in 1..=10000");
         check("--hz x", "invalid digit");
