@@ -142,7 +142,7 @@ impl From<SamplingArgs> for Sampling {
             None if run.is_empty() => Target::Machine,
             None => Target::Command(run),
         };
-        Self { hz, target, with_self, ring_bytes }
+        Self { hz, target, with_self, on_screen: false, ring_bytes }
     }
 }
 
@@ -170,7 +170,7 @@ impl Cli {
             None => (Task::Screen, sampling),
         };
         let ViewArgs { window, interval, filter, theme } = view;
-        let sampling = sampling.into();
+        let sampling = Sampling { on_screen: task == Task::Screen, ..sampling.into() };
         Ok(Options { task, sampling, window, interval, theme, filter, stats_json })
     }
 }

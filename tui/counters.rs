@@ -119,6 +119,7 @@ pub fn sections(snapshot: &Snapshot) -> Vec<Section> {
 fn kernel_entries(books: &KernelBooks) -> Vec<Entry> {
     let KernelBooks {
         due,
+        asleep,
         ran,
         filtered_self,
         filtered_idle,
@@ -129,6 +130,7 @@ fn kernel_entries(books: &KernelBooks) -> Vec<Entry> {
     } = *books;
     vec![
         number("due", due),
+        number("asleep", asleep),
         number("ran", ran),
         loss("missed_kernel", books.missed_kernel()),
         number("filtered_self", filtered_self),

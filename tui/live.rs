@@ -50,6 +50,11 @@ pub fn start(sampling: &Sampling) -> Result<Running> {
         target,
         own_pids,
         command,
+        command_terminal: if sampling.on_screen {
+            launch::Terminal::Detached
+        } else {
+            launch::Terminal::Inherit
+        },
         ring_bytes: sampling.ring_bytes,
         ..LiveOptions::default()
     };

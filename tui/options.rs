@@ -64,6 +64,8 @@ pub struct Sampling {
     pub target: Target,
     /// Whether otop's own samples count.
     pub with_self: bool,
+    /// Whether the terminal is drawn on: then a command gets none.
+    pub on_screen: bool,
     /// Bytes of the kernel's buffer of samples; None leaves it to the engine.
     pub ring_bytes: Option<u32>,
 }

@@ -11,7 +11,7 @@ use probe::profile::{
 /// by ;, samples)`.
 pub(crate) fn tree(stacks: &[(&str, u64)]) -> FlameTree {
     let cpu = SampleType { kind: "samples".into(), unit: "count".into(), period_ns: 1 };
-    let mut store = Store::new(Budget::default(), vec![cpu], Moment::default());
+    let mut store = Store::new(Budget::default(), vec![cpu]);
     let host = store.host(Host::default());
     let key = ProcessKey { host, pid: 1, start_ns: 1, exec_id: 1 };
     let process = store.process(key, || Process {

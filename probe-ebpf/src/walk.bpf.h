@@ -368,16 +368,18 @@ static long walk_step(u32 depth, void *context)
 	w->frames = at + 1;
 
 	pc = w->ip - w->is_return;
-	if (w->unknown_process) {
-		w->end = WALK_NO_MAPPING;
-		return follow_frame_pointer(w);
-	}
-	if (pc - w->region_start >= w->region_bytes && find_region(w->pid, pc)) {
+	if (w->unknown_process ||
+	    (pc - w->region_start >= w->region_bytes && find_region(w->pid, pc))) {
 		w->end = WALK_NO_MAPPING;
 		return 1;
 	}
-	if (w->kind != REGION_TABLE) {
-		w->end = w->kind == REGION_FRAME_POINTER ? WALK_FRAME_POINTER : WALK_NO_ROW;
+	if (w->kind == REGION_UNKNOWN) {
+		/* Frame pointers would lead past frames of code that keeps none. */
+		w->end = WALK_NO_ROW;
+		return 1;
+	}
+	if (w->kind == REGION_FRAME_POINTER) {
+		w->end = WALK_FRAME_POINTER;
 		return follow_frame_pointer(w);
 	}
 	rule = find_rule(w->table, pc - w->region_base);

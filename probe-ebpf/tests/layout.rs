@@ -44,11 +44,11 @@ fn layouts() -> HashMap<String, Layout> {
         }
         at += 12
             + match kind {
-                1 | 14 | 17 => 4,       // INT, VAR, DECL_TAG
-                3 => 12,                // ARRAY
+                1 | 14 | 17 => 4,           // INT, VAR, DECL_TAG
+                3 => 12,                    // ARRAY
                 4 | 5 | 15 => members * 12, // STRUCT, UNION, DATASEC
-                6 | 13 => members * 8,  // ENUM, FUNC_PROTO
-                19 => members * 12,     // ENUM64
+                6 | 13 => members * 8,      // ENUM, FUNC_PROTO
+                19 => members * 12,         // ENUM64
                 _ => 0,
             };
     }
@@ -90,24 +90,28 @@ fn records_counters_and_settings() {
     for (member, offset) in fixed {
         assert_eq!(sample.members[member], offset, "{member}");
     }
-    let bytes = check!(layouts, "books", CpuBooks {
-        ran: ran,
-        filtered_self: filtered_self,
-        filtered_idle: filtered_idle,
-        filtered_policy: filtered_policy,
-        submitted: submitted,
-        lost_ringbuf: lost_ringbuf,
-        lost_map_full: lost_map_full,
-        stack_copies: stack_copies,
-        stack_copies_refused: stack_copies_refused,
-        busy_ns: busy_ns,
-    });
+    let bytes = check!(
+        layouts,
+        "books",
+        CpuBooks {
+            ran: ran,
+            filtered_self: filtered_self,
+            filtered_idle: filtered_idle,
+            filtered_policy: filtered_policy,
+            submitted: submitted,
+            lost_ringbuf: lost_ringbuf,
+            lost_map_full: lost_map_full,
+            stack_copies: stack_copies,
+            stack_copies_refused: stack_copies_refused,
+            busy_ns: busy_ns,
+        }
+    );
     assert_eq!(bytes, size_of::<CpuBooks>());
-    let bytes = check!(layouts, "settings", Settings {
-        own_pids: own_pids,
-        only_targets: only_targets,
-        follow_forks: follow_forks,
-    });
+    let bytes = check!(
+        layouts,
+        "settings",
+        Settings { own_pids: own_pids, only_targets: only_targets, follow_forks: follow_forks }
+    );
     assert_eq!(bytes, size_of::<Settings>());
 }
 
@@ -116,23 +120,25 @@ fn what_the_walk_looks_up() {
     let layouts = layouts();
     let bytes = check!(layouts, "bucket", table::Bucket { page: page, first: first, count: count });
     assert_eq!(bytes, size_of::<table::Bucket>());
-    let bytes = check!(layouts, "region", table::Region {
-        start: start,
-        base: base,
-        pages: pages,
-        table: table,
-        kind: kind,
-    });
+    let bytes = check!(
+        layouts,
+        "region",
+        table::Region { start: start, base: base, pages: pages, table: table, kind: kind }
+    );
     assert_eq!(bytes, size_of::<table::Region>());
     let bytes = check!(layouts, "regions_key", table::RegionsKey { pid: pid, page: page });
     assert_eq!(bytes, size_of::<table::RegionsKey>());
-    let bytes = check!(layouts, "regions", table::Regions {
-        start_ns: start_ns,
-        exec_id: exec_id,
-        count: count,
-        pages: pages,
-        region: region,
-    });
+    let bytes = check!(
+        layouts,
+        "regions",
+        table::Regions {
+            start_ns: start_ns,
+            exec_id: exec_id,
+            count: count,
+            pages: pages,
+            region: region,
+        }
+    );
     assert_eq!(bytes, size_of::<table::Regions>());
     assert_eq!(size_of::<table::Page>(), table::PAGE_BYTES);
     // In C a rule is a u64 that is taken apart by shifts.

@@ -90,7 +90,7 @@ fn key(pid: u64) -> ProcessKey {
 fn store() -> Store {
     let samples =
         SampleType { kind: "samples".into(), unit: "count".into(), period_ns: 10_101_010 };
-    let mut store = Store::new(Budget::default(), vec![samples], Moment::default());
+    let mut store = Store::new(Budget::default(), vec![samples]);
     store.host(Host::default());
     let mut random = Random(1);
     let mut threads = Vec::new();

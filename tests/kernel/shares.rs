@@ -160,7 +160,13 @@ fn sum(values: &BTreeMap<(String, String), u64>, process: &str) -> u64 {
 
 fn on_the_screen() -> Result<(), Stopped> {
     let programs = start()?;
-    let sampling = Sampling { hz: HZ, target: Target::Machine, with_self: false, ring_bytes: None };
+    let sampling = Sampling {
+        hz: HZ,
+        target: Target::Machine,
+        with_self: false,
+        on_screen: false,
+        ring_bytes: None,
+    };
     let live = tui::live::start(&sampling).unwrap();
     let samples = |snapshot: &Snapshot, pid: u32| {
         let query = Window::All.query(snapshot, Scope::Machine, Filter::default());

@@ -84,7 +84,8 @@ impl Machine {
     pub(crate) fn busy(seconds: u64) -> Self {
         let cpu = SampleType { kind: "samples".into(), unit: "count".into(), period_ns: PERIOD_NS };
         let start = Moment { monotonic_ns: 1_000_000_000, wall_ns: WALL_NS };
-        let mut store = Store::new(Budget::default(), vec![cpu], start);
+        let mut store = Store::new(Budget::default(), vec![cpu]);
+        store.start(start);
         let host = store.host(Host { name: "web-3".into(), kernel: "6.18.0".into(), cpus: 2 });
         let mut machine = Self { store, host, samples: 0 };
         for second in NOW_S - seconds..NOW_S {
@@ -155,6 +156,7 @@ impl Machine {
         let n = self.samples;
         let mut books = Books {
             kernel: KernelBooks {
+                asleep: 0,
                 due: n + 1234,
                 ran: n + 1230,
                 filtered_self: 30,
@@ -201,7 +203,13 @@ impl Machine {
 pub(crate) fn options() -> Options {
     Options {
         task: Task::Screen,
-        sampling: Sampling { hz: 99, target: Target::Machine, with_self: false, ring_bytes: None },
+        sampling: Sampling {
+            hz: 99,
+            target: Target::Machine,
+            with_self: false,
+            on_screen: false,
+            ring_bytes: None,
+        },
         window: Window::Last(10_000_000_000),
         interval: std::time::Duration::from_secs(1),
         theme: None,

@@ -362,9 +362,10 @@ impl Sampler {
     /// Where the map cannot be read.
     pub fn books(&self) -> Result<(KernelBooks, u64), Error> {
         // Time first: the count that belongs to it is then never too small.
-        let enabled_ns = self.cpus.iter().map(|(number, cpu)| {
-            (*number, perf::time_enabled_ns(&cpu.clock).unwrap_or(0))
-        });
+        let enabled_ns = self
+            .cpus
+            .iter()
+            .map(|(number, cpu)| (*number, perf::time_enabled_ns(&cpu.clock).unwrap_or(0)));
         let enabled_ns: BTreeMap<u32, u64> = enabled_ns.collect();
         let idle_ns = idle::idle_ns();
         let period_ns = 1_000_000_000 / u64::from(self.hz);

@@ -44,8 +44,12 @@ pub(super) fn run(
             }
             Ok(Message::Detached) => break,
             Ok(message) => collector.take(message),
-            Err(RecvTimeoutError::Timeout) => shared.publish(collector.tick()),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
+        }
+        // Not only when nothing is left to take in: a busy host is never quiet.
+        if Instant::now() >= collector.next_tick {
+            shared.publish(collector.tick());
         }
     }
     collector.finish(inbox);
@@ -68,6 +72,8 @@ struct Collector {
     books: Books,
     kernel: KernelReport,
     own: OwnCost,
+    /// Records that were looked at.
+    received: u64,
     lost_decode: u64,
     started: Instant,
     next_tick: Instant,
@@ -81,7 +87,7 @@ impl Collector {
             unit: "count".into(),
             period_ns: 1_000_000_000 / u64::from(options.hz.max(1)),
         };
-        let mut store = Store::new(options.budget, vec![cpu], clock::now());
+        let mut store = Store::new(options.budget, vec![cpu]);
         let host = store.host(host(0));
         let now = Instant::now();
         let naming =
@@ -100,6 +106,7 @@ impl Collector {
             finisher: Finisher::default(),
             kernel: KernelReport::default(),
             own: OwnCost::default(),
+            received: 0,
             lost_decode: 0,
             started: now,
             next_tick: now + FIRST_TICK,
@@ -110,6 +117,7 @@ impl Collector {
     fn take(&mut self, message: Message) {
         match message {
             Message::Attached(tables) => {
+                self.store.start(clock::now());
                 self.start_unwinding(*tables);
                 if let Err(error) = self.resolver.scan() {
                     self.note(format!(
@@ -164,8 +172,14 @@ impl Collector {
                 }
                 self.resolver.record(record);
             }
-            Moment::Malformed => self.lost_decode += 1,
-            Moment::Sample(sample, record) => self.sample(&sample, record),
+            Moment::Malformed => {
+                self.received += 1;
+                self.lost_decode += 1;
+            }
+            Moment::Sample(sample, record) => {
+                self.received += 1;
+                self.sample(&sample, record);
+            }
         });
         self.timeline = timeline;
         self.resolver.look_up_wanted();
@@ -256,13 +270,16 @@ impl Collector {
         let mut books = self.books.clone();
         books.kernel = self.kernel.books;
         let user = &mut books.user;
-        // What waits here has been read, but not been looked at yet.
-        let waiting = self.timeline.held() + self.finisher.len();
-        user.received = self.kernel.received.saturating_sub(waiting as u64);
+        // What waits for its stack to be finished counts as still on its way.
+        user.received = self.received.saturating_sub(self.finisher.len() as u64);
         user.lost_decode = self.lost_decode;
         user.lost_process_records = self.timeline.lost_records();
-        books.latencies = vec![self.kernel.drain.clone(), self.naming.latency()];
-        books.latencies.extend(self.unwinding.as_ref().map(|unwinding| unwinding.latency.clone()));
+        let tables = self.unwinding.as_ref().map(|unwinding| unwinding.latency.clone());
+        books.latencies = [self.kernel.drain.clone(), self.naming.latency()]
+            .into_iter()
+            .chain(tables)
+            .filter(|latency| latency.count > 0)
+            .collect();
         books.own_cpu_percent = self.own.cpu_percent;
         books.bpf_cpu_percent = Some(self.own.bpf_percent);
         books.own_rss_bytes = self.own.rss_bytes;

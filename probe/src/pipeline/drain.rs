@@ -29,8 +29,6 @@ pub(super) struct KernelReport {
     pub(super) busy_ns: u64,
     pub(super) cpus: u32,
     pub(super) drain: Latency,
-    /// Records that were read from the ring.
-    pub(super) received: u64,
 }
 
 /// Why sampling did not start.
@@ -75,7 +73,6 @@ impl Thread {
         let mut drain = Drain {
             sampler,
             latency: super::histogram(),
-            received: 0,
             next_books: Instant::now() + BOOKS_PERIOD,
             left_out: Vec::new(),
         };
@@ -126,7 +123,6 @@ impl Thread {
 struct Drain {
     sampler: Sampler,
     latency: Option<Histogram<u64>>,
-    received: u64,
     next_books: Instant,
     /// Processes that the sampler leaves out.
     left_out: Vec<u32>,
@@ -138,7 +134,6 @@ impl Drain {
         let start_ns = clock::monotonic_ns();
         let mut batch = Batch::default();
         self.sampler.drain(&mut batch);
-        self.received += batch.sample_ends.len() as u64;
         if let Some(latency) = &mut self.latency {
             latency.saturating_record(clock::monotonic_ns() - start_ns);
         }
@@ -163,7 +158,6 @@ impl Drain {
             busy_ns,
             cpus: u32::try_from(self.sampler.cpus_len()).unwrap_or(u32::MAX),
             drain: super::latency("drain", self.latency.as_ref()),
-            received: self.received,
         }
     }
 

@@ -66,6 +66,8 @@ pub struct LiveOptions {
     /// A command to start once sampling has begun. Then its processes alone are
     /// sampled, and its end is the end of the source.
     pub command: Option<Vec<OsString>>,
+    /// What the command has for a terminal.
+    pub command_terminal: launch::Terminal,
 }
 
 impl Default for LiveOptions {
@@ -80,6 +82,7 @@ impl Default for LiveOptions {
             worker: "/proc/self/exe".into(),
             tables_bytes_max: 64 << 20,
             command: None,
+            command_terminal: launch::Terminal::Inherit,
         }
     }
 }
@@ -169,7 +172,7 @@ impl Live {
     /// Where no thread, or not the command, can be started.
     pub fn start(mut options: LiveOptions) -> Result<Self, StartError> {
         let command = options.command.take();
-        let command = command.map(|line| launch::start(&line, launch::Terminal::Inherit));
+        let command = command.map(|line| launch::start(&line, options.command_terminal));
         let command = command.transpose()?;
         if let Some(command) = &command {
             options.target = Target::Tree(command.pid());

@@ -19,7 +19,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
+use std::time::Duration;
 
 /// Jobs that may wait; frames beyond that wait in the store.
 const QUEUE_LEN: usize = 256;
@@ -28,6 +31,10 @@ const QUEUE_LEN: usize = 256;
 const LINES_QUEUE_LEN: usize = 1024;
 /// Objects whose state is kept.
 const OBJECTS_MAX: usize = 4096;
+/// How long nothing is asked before the worker counts as idle.
+const IDLE: Duration = Duration::from_secs(2);
+/// What an idle worker may keep in memory.
+const IDLE_BYTES_MAX: u64 = 24 << 20;
 /// Frames of one job: an answer is not late for the sake of thousands.
 const JOB_FRAMES_MAX: usize = 256;
 
@@ -95,14 +102,14 @@ pub(super) struct Named {
     /// A file that was known by device and inode has this build id.
     pub(super) identity: Option<Identified>,
     detail: Detail,
-    latency: Latency,
+    took_ns: u64,
 }
 
 /// The collector's end.
 pub(super) struct Naming {
     jobs: Option<SyncSender<Job>>,
     waiting: usize,
-    latency: Latency,
+    latency: Option<Histogram<u64>>,
 }
 
 impl Naming {
@@ -127,7 +134,7 @@ impl Naming {
                 None
             }
         };
-        Self { jobs, waiting: 0, latency: Latency::default() }
+        Self { jobs, waiting: 0, latency: super::histogram() }
     }
 
     /// Passes the jobs on; returns the frames for which there was no room.
@@ -148,7 +155,9 @@ impl Naming {
         if named.detail == Detail::Names {
             self.waiting = self.waiting.saturating_sub(1);
         }
-        self.latency = named.latency.clone();
+        if let Some(latency) = &mut self.latency {
+            latency.saturating_record(named.took_ns);
+        }
     }
 
     /// Whether answers are still to come.
@@ -157,7 +166,7 @@ impl Naming {
     }
 
     pub(super) fn latency(&self) -> Latency {
-        self.latency.clone()
+        super::latency("symbolize", self.latency.as_ref())
     }
 }
 
@@ -174,7 +183,6 @@ struct Symbolizer {
     files: Files,
     known: HashMap<MappingKind, Known>,
     next_key: u64,
-    latency: Option<Histogram<u64>>,
     worker: Arc<AtomicU32>,
     out: SyncSender<Message>,
     /// Named frames whose source lines are still to be found.
@@ -188,7 +196,6 @@ impl Symbolizer {
             files: Files::default(),
             known: HashMap::default(),
             next_key: 0,
-            latency: super::histogram(),
             worker,
             out,
             lines: VecDeque::new(),
@@ -210,17 +217,28 @@ impl Symbolizer {
         match inbox.try_recv() {
             Ok(job) => Some(job),
             Err(TryRecvError::Disconnected) => None,
-            Err(TryRecvError::Empty) => self.lines.pop_front().or_else(|| inbox.recv().ok()),
+            Err(TryRecvError::Empty) => self.lines.pop_front().or_else(|| self.wait(inbox)),
+        }
+    }
+
+    /// Waits for a job. A worker that has grown while there was much to do is
+    /// ended once there is nothing.
+    fn wait(&mut self, inbox: &Receiver<Job>) -> Option<Job> {
+        match inbox.recv_timeout(IDLE) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                self.client.relieve(IDLE_BYTES_MAX);
+                self.worker.store(self.client.worker_pid().unwrap_or(0), Ordering::Relaxed);
+                inbox.recv().ok()
+            }
         }
     }
 
     fn answer(&mut self, mut job: Job) -> Named {
         let start_ns = clock::monotonic_ns();
         let Found { answer, identity, has_lines } = self.find(&job);
-        if let Some(latency) = &mut self.latency {
-            latency.saturating_record(clock::monotonic_ns() - start_ns);
-        }
-        let latency = super::latency("symbolize", self.latency.as_ref());
+        let took_ns = clock::monotonic_ns() - start_ns;
         let (epoch, detail) = (job.epoch, job.detail);
         let mut frames: Vec<_> = job.frames.iter().copied().zip(answer).collect();
         if detail == Detail::Lines {
@@ -230,7 +248,7 @@ impl Symbolizer {
             job.detail = Detail::Lines;
             self.lines.push_back(job);
         }
-        Named { epoch, detail, frames, identity, latency }
+        Named { epoch, detail, frames, identity, took_ns }
     }
 
     fn find(&mut self, job: &Job) -> Found {

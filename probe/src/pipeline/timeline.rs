@@ -59,9 +59,4 @@ impl Timeline {
         }
         records.for_each(|record| each(Moment::Record(record)));
     }
-
-    /// Samples that are held back.
-    pub(super) fn held(&self) -> usize {
-        self.samples.len()
-    }
 }

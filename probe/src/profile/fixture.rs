@@ -21,7 +21,7 @@ const STEP_NS: u64 = 100_000_000;
 pub(crate) fn snapshot<S: AsRef<str>>(samples: &[(S, u64)]) -> Snapshot {
     let samples_type =
         SampleType { kind: "samples".into(), unit: "count".into(), period_ns: 10_101_010 };
-    let mut store = Store::new(Budget::default(), vec![samples_type], Moment::default());
+    let mut store = Store::new(Budget::default(), vec![samples_type]);
     let host = store.host(Host::default());
     let mut time_ns = 0;
     let mut seen = Vec::new();

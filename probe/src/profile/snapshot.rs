@@ -64,7 +64,7 @@ pub struct Tables {
 pub struct Snapshot {
     /// When it was taken.
     pub taken_at: Moment,
-    /// When sampling began.
+    /// When sampling began; zero while it has not.
     pub started_at: Moment,
     /// Rows for every handle.
     pub tables: Tables,

@@ -78,8 +78,13 @@ pub struct Store {
 impl Store {
     /// An empty store. `sample_types` gives the meaning of each series.
     #[must_use]
-    pub fn new(budget: Budget, sample_types: Vec<SampleType>, started_at: Moment) -> Self {
-        Self { budget, sample_types, started_at, ..Self::default() }
+    pub fn new(budget: Budget, sample_types: Vec<SampleType>) -> Self {
+        Self { budget, sample_types, ..Self::default() }
+    }
+
+    /// Sampling has begun.
+    pub const fn start(&mut self, now: Moment) {
+        self.started_at = now;
     }
 
     /// Changes whenever handles have been renumbered (but those of hosts): a cache

@@ -150,6 +150,16 @@ impl Client {
         }
     }
 
+    /// Ends the worker where it holds more than `resident_bytes_max`; the next
+    /// request starts a new one. For when nothing is asked: what it has read
+    /// can be read again.
+    pub fn relieve(&mut self, resident_bytes_max: u64) {
+        if self.stats.resident_bytes > resident_bytes_max {
+            self.end();
+            self.stats.resident_bytes = 0;
+        }
+    }
+
     /// What was asked so far, and how it went.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -1,3 +1,5 @@
+//! Verdicts on made-up hosts.
+
 use super::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 

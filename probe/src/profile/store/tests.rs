@@ -5,7 +5,7 @@ use super::*;
 
 fn store(budget: Budget) -> (Store, HostHandle) {
     let cpu = SampleType { kind: "samples".into(), unit: "count".into(), period_ns: 10_101_010 };
-    let mut store = Store::new(budget, vec![cpu], Moment::default());
+    let mut store = Store::new(budget, vec![cpu]);
     let host = store.host(Host::default());
     (store, host)
 }
