@@ -42,8 +42,14 @@ pub fn start(sampling: &Sampling) -> Result<Running> {
         Target::Command(command) => (kernel::Target::Machine, Some(command.clone())),
     };
     let own_pids = if sampling.with_self { Vec::new() } else { vec![std::process::id()] };
-    let options =
-        LiveOptions { hz: sampling.hz, target, own_pids, command, ..LiveOptions::default() };
+    let options = LiveOptions {
+        hz: sampling.hz,
+        target,
+        own_pids,
+        command,
+        tables_bytes_max: sampling.tables_bytes_max,
+        ..LiveOptions::default()
+    };
     let live = Arc::new(Live::start(options)?);
     let source: Arc<dyn Source> = Arc::clone(&live) as _;
     Ok(Running { source, stop: Box::new(move || (live.stop(), live.exit_code())) })

@@ -201,7 +201,7 @@ impl Machine {
 pub(crate) fn options() -> Options {
     Options {
         task: Task::Screen,
-        sampling: Sampling { hz: 99, target: Target::Machine, with_self: false },
+        sampling: Sampling { hz: 99, target: Target::Machine, with_self: false, tables_bytes_max: 64 << 20 },
         window: Window::Last(10_000_000_000),
         interval: std::time::Duration::from_secs(1),
         theme: None,
