@@ -9,7 +9,9 @@ use super::timeline::{Moment, Timeline};
 use super::unwinding::{Parts, Unwinding};
 use super::{LiveOptions, Message, Shared, Workers};
 use crate::kernel::{Tables, attach::Batch, clock};
-use crate::profile::{Books, Command, Host, HostHandle, SampleType, Snapshot, Store, WalkEnd};
+use crate::profile::{
+    Books, Code, Command, Host, HostHandle, SampleType, Snapshot, Store, WalkEnd,
+};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -85,7 +87,11 @@ impl Collector {
         let naming =
             Naming::start(options.worker.clone(), Arc::clone(&workers.symbols), out.clone());
         Self {
-            books: Books { hz: options.hz, ..Books::default() },
+            books: Books {
+                hz: options.hz,
+                unwind_bytes_max: options.tables_bytes_max,
+                ..Books::default()
+            },
             options,
             store,
             host,
@@ -165,10 +171,7 @@ impl Collector {
                 if let Some(unwinding) = unwinding {
                     unwinding.sampled(&sample);
                 }
-                if let Some(count) = books.walk_ends.get_mut(sample.walk_end as usize) {
-                    *count += 1;
-                }
-                resolver.sample(&sample, store);
+                books.quality += resolver.sample(&sample, store);
             }
         });
         self.resolver.look_up_wanted();
@@ -199,8 +202,12 @@ impl Collector {
             // Renumbered meanwhile: those frames have been asked for anew.
             return;
         }
-        for (frame, answer) in &named.frames {
-            match answer {
+        for (frame, code, names) in &named.frames {
+            // Known with the name, and not looked at again with the lines.
+            if *code != Code::default() {
+                self.store.set_code(frame, *code);
+            }
+            match names {
                 Ok(lines) => self.store.name(frame, lines),
                 Err(why) => self.store.unresolved(frame, *why),
             }
@@ -234,6 +241,7 @@ impl Collector {
         user.lost_process_records = self.timeline.lost_records();
         books.latencies = vec![self.kernel.drain.clone(), self.naming.latency()];
         books.latencies.extend(self.unwinding.as_ref().map(|unwinding| unwinding.latency.clone()));
+        books.unwind_bytes = self.unwinding.as_ref().map_or(0, |unwinding| unwinding.table_bytes);
         books.own_cpu_percent = self.own.cpu_percent;
         books.bpf_cpu_percent = Some(self.own.bpf_percent);
         books.own_rss_bytes = self.own.rss_bytes;

@@ -18,6 +18,7 @@ mod collect;
 mod drain;
 mod naming;
 mod own;
+mod quality;
 mod resolve;
 mod table_builder;
 mod table_worker;
