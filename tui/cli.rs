@@ -136,11 +136,15 @@ struct SamplingArgs {
     #[arg(long, value_name = "BYTES", default_value = "64M", global = true)]
     #[arg(value_parser = parse_bytes)]
     table_memory: u64,
+
+    /// Bytes of the kernel's buffer of samples, for tests of what happens when it is full
+    #[arg(long, value_name = "BYTES", hide = true, global = true)]
+    ring_bytes: Option<u32>,
 }
 
 /// What to sample, and how.
 fn sampling(args: SamplingArgs, run: Vec<OsString>) -> Result<Sampling, clap::Error> {
-    let SamplingArgs { hz, pid, with_self, table_memory } = args;
+    let SamplingArgs { hz, pid, with_self, table_memory, ring_bytes } = args;
     let target = match pid {
         Some(_) if !run.is_empty() => {
             return Err(conflict("--pid cannot be used with a command to start"));
@@ -149,7 +153,7 @@ fn sampling(args: SamplingArgs, run: Vec<OsString>) -> Result<Sampling, clap::Er
         None if run.is_empty() => Target::Machine,
         None => Target::Command(run),
     };
-    Ok(Sampling { hz, target, with_self, tables_bytes_max: table_memory })
+    Ok(Sampling { hz, target, with_self, tables_bytes_max: table_memory, ring_bytes })
 }
 
 fn conflict(message: &str) -> clap::Error {
@@ -205,6 +209,18 @@ impl Cli {
         let sampling = sampling(args, run)?;
         Ok(Options { task, sampling, window, interval, theme, filter, stats_json })
     }
+}
+
+/// What is wrong with a command line, in one line: what clap says up to its
+/// usage, which `--help` tells.
+#[must_use]
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let paragraphs = text.split("\n\n").take_while(|text| !text.starts_with("Usage:"));
+    let words = paragraphs.take_while(|text| !text.starts_with("For more information"));
+    let words: Vec<&str> = words.flat_map(str::split_whitespace).collect();
+    let line = words.join(" ");
+    format!("{}; see otop --help", line.strip_prefix("error: ").unwrap_or(&line))
 }
 
 fn parse_interval(text: &str) -> anyhow::Result<Duration> {
@@ -281,12 +297,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_the_first_line() {
+    fn what_is_wrong_is_said_in_one_line() {
         let check = |line: &str, expected: &str| {
-            let error = parse(line, true).unwrap_err().to_string();
-            let first = error.lines().next().unwrap_or_default();
-            assert!(first.contains(expected), "{line:?}: {first:?}");
+            let said = one_line(&parse(line, true).unwrap_err());
+            assert!(said.contains(expected), "{line:?}: {said:?}");
+            assert!(said.ends_with("; see otop --help"), "{said:?}");
+            assert!(!said.contains('\n') && !said.contains("Usage"), "{said:?}");
         };
+        check("record", "required arguments were not provided: --output <FILE>;");
+        check("--plian", "a similar argument exists: '--plain'");
         check("--hz 0", "0 is not in 1..=10000");
         check("--hz 10001", "10001 is not in 1..=10000");
         check("--hz x", "invalid digit");

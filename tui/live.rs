@@ -2,7 +2,7 @@
 //! that otop starts from its own binary.
 
 use crate::options::{Sampling, Target};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use probe::kernel;
 use probe::kernel::doctor::{Check, State};
 use probe::pipeline::{self, Live, LiveOptions};
@@ -38,7 +38,10 @@ impl std::fmt::Debug for Running {
 pub fn start(sampling: &Sampling) -> Result<Running> {
     let (target, command) = match &sampling.target {
         Target::Machine => (kernel::Target::Machine, None),
-        Target::Pid(pid) => (kernel::Target::Processes(vec![*pid]), None),
+        Target::Pid(pid) => {
+            check_runs(*pid)?;
+            (kernel::Target::Processes(vec![*pid]), None)
+        }
         Target::Command(command) => (kernel::Target::Machine, Some(command.clone())),
     };
     let own_pids = if sampling.with_self { Vec::new() } else { vec![std::process::id()] };
@@ -48,11 +51,31 @@ pub fn start(sampling: &Sampling) -> Result<Running> {
         own_pids,
         command,
         tables_bytes_max: sampling.tables_bytes_max,
+        ring_bytes: sampling.ring_bytes,
         ..LiveOptions::default()
     };
     let live = Arc::new(Live::start(options)?);
     let source: Arc<dyn Source> = Arc::clone(&live) as _;
     Ok(Running { source, stop: Box::new(move || (live.stop(), live.exit_code())) })
+}
+
+/// Refuses what would never give a sample: a pid that nobody has, a process that
+/// has ended and waits for its parent, and a thread's id.
+fn check_runs(pid: u32) -> Result<()> {
+    let Ok(status) = std::fs::read(format!("/proc/{pid}/status")) else {
+        bail!("there is no process {pid}");
+    };
+    let status = String::from_utf8_lossy(&status);
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    if field("State:").is_some_and(|state| state.starts_with(['Z', 'X'])) {
+        bail!("process {pid} has ended");
+    }
+    match field("Tgid:").and_then(|group| group.parse::<u32>().ok()) {
+        Some(group) if group != pid => {
+            bail!("{pid} is a thread of process {group}; try -p {group}")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Says whether this host can be sampled, and what to do if not: lines of text,
@@ -94,4 +117,31 @@ pub fn started_by_itself(mut arguments: impl Iterator<Item = OsString>) -> Optio
         return Some(ExitCode::from(error.exit_code()));
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_runs_can_be_sampled() {
+        let check = |pid: u32, expected: &str| {
+            let said = check_runs(pid).map_or_else(|error| error.to_string(), |()| "ok".into());
+            assert_eq!(said, expected);
+        };
+        let own = std::process::id();
+        check(own, "ok");
+        // The highest pid is `PID_MAX_LIMIT`, 2^22 (proc_sys_kernel(5)).
+        check(1 << 23, "there is no process 8388608");
+        let thread = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+        check(thread, &format!("{thread} is a thread of process {own}; try -p {own}"));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let options =
+            rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), options).unwrap();
+        check(child.id(), &format!("process {} has ended", child.id()));
+        child.wait().unwrap();
+        check(child.id(), &format!("there is no process {}", child.id()));
+    }
 }

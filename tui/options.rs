@@ -66,6 +66,8 @@ pub struct Sampling {
     pub with_self: bool,
     /// Bytes of unwind tables that may be loaded.
     pub tables_bytes_max: u64,
+    /// Bytes of the kernel's buffer of samples; None leaves it to the engine.
+    pub ring_bytes: Option<u32>,
 }
 
 /// Whose samples.

@@ -27,7 +27,7 @@ const PROCESS_ROWS: usize = 10;
 pub type Ending = Option<i32>;
 
 /// Prints blocks until there have been enough, the source or the reader is gone,
-/// or a signal comes.
+/// or a signal comes. A source that has failed has no last block.
 ///
 /// # Errors
 ///
@@ -47,8 +47,14 @@ pub async fn run(
             _ = intervals.tick() => {}
             event = events.recv() => match event {
                 Some(Event::Signal(Signal::End(number))) => return Ok(Some(number)),
-                _ => continue,
+                // The last block comes at once.
+                _ if source.ended().is_none() => continue,
+                _ => {}
             }
+        }
+        let ended = source.ended();
+        if ended.as_ref().is_some_and(|reason| !reason.is_empty()) {
+            break;
         }
         let snapshot = source.latest();
         let block = Block::of(&snapshot, options);
@@ -58,7 +64,7 @@ pub async fn run(
             written => written?,
         }
         left -= 1;
-        if source.ended().is_some() {
+        if ended.is_some() {
             break;
         }
     }

@@ -33,25 +33,26 @@ impl<K: Clone + PartialEq> Rows<K> {
 
     /// Finds the selected row again among new rows. Where it is gone, the
     /// selection stays at its place on the screen.
-    pub fn follow(&mut self, keys: impl Iterator<Item = K>, height: usize) {
+    pub fn follow(&mut self, keys: impl ExactSizeIterator<Item = K>, height: usize) {
+        let len = keys.len();
+        // Keys are made of names: without a selection there is no need for them.
+        if self.key.is_none() {
+            self.index = 0;
+            return self.scroll(len, height);
+        }
         let mut at_index = None;
-        let mut len = 0;
         let mut found = None;
         for (at, key) in keys.enumerate() {
-            len = at + 1;
             if self.key.as_ref() == Some(&key) {
                 found = Some(at);
+                break;
             }
             if at <= self.index {
                 at_index = Some(key);
             }
         }
-        self.index = match (&self.key, found) {
-            (None, _) => 0,
-            (Some(_), Some(at)) => at,
-            (Some(_), None) => self.index.min(len.saturating_sub(1)),
-        };
-        if self.key.is_some() && found.is_none() {
+        self.index = found.unwrap_or_else(|| self.index.min(len.saturating_sub(1)));
+        if found.is_none() {
             self.key = at_index;
         }
         self.scroll(len, height);
@@ -94,34 +95,40 @@ impl<K: Clone + PartialEq> Rows<K> {
 mod tests {
     use super::*;
 
+    /// Each character is a row.
+    fn follow(rows: &mut Rows<char>, keys: &str, height: usize) {
+        let keys: Vec<_> = keys.chars().collect();
+        rows.follow(keys.into_iter(), height);
+    }
+
     #[test]
     fn the_selection_stays_on_its_row() {
         let mut rows = Rows::default();
-        rows.follow("abcdef".chars(), 3);
+        follow(&mut rows, "abcdef", 3);
         rows.step(Motion::Down, &['a', 'b', 'c', 'd', 'e', 'f'], 3);
         assert_eq!(rows.index(), 1);
-        rows.follow("cdefab".chars(), 3);
+        follow(&mut rows, "cdefab", 3);
         assert_eq!((rows.index(), rows.offset()), (5, 3));
-        rows.follow("bcdefa".chars(), 3);
+        follow(&mut rows, "bcdefa", 3);
         assert_eq!((rows.index(), rows.offset()), (0, 0));
         // Gone: the place stays, and the row that is there now is held.
-        rows.follow("xyz".chars(), 3);
+        follow(&mut rows, "xyz", 3);
         assert_eq!(rows.index(), 0);
-        rows.follow("yzx".chars(), 3);
+        follow(&mut rows, "yzx", 3);
         assert_eq!(rows.index(), 2);
-        rows.follow("".chars(), 3);
+        follow(&mut rows, "", 3);
         assert_eq!((rows.index(), rows.offset()), (0, 0));
     }
 
     #[test]
     fn an_untouched_selection_follows_the_first_row() {
         let mut rows = Rows::default();
-        rows.follow("abc".chars(), 2);
-        rows.follow("cba".chars(), 2);
+        follow(&mut rows, "abc", 2);
+        follow(&mut rows, "cba", 2);
         assert_eq!(rows.index(), 0);
         rows.step(Motion::Last, &['c', 'b', 'a'], 2);
         rows.step(Motion::First, &['c', 'b', 'a'], 2);
-        rows.follow("abc".chars(), 2);
+        follow(&mut rows, "abc", 2);
         assert_eq!(rows.index(), 0);
     }
 

@@ -11,7 +11,7 @@ use crate::theme::{Glyphs, THEMES, Theme};
 use crate::{counters, format, plain, quality, record, save};
 use anyhow::{Context as _, Result};
 use probe::format::folded;
-use probe::profile::{Filter, Scope, Snapshot};
+use probe::profile::{Filter, Scope, Snapshot, Source};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -57,11 +57,14 @@ pub fn start(options: &Options, launch: Launch) -> Result<ExitCode> {
                 let out = &mut std::io::stdout().lock();
                 let signal =
                     plain::run(options, (*rounds, *json), &source, &mut events, out).await?;
-                (signal, stop())
+                let stopped = stop();
+                check_ended_well(source.as_ref())?;
+                (signal, stopped)
             }
             Task::Record { output, duration } => {
                 let signal = record::wait(*duration, &source, &mut events).await;
                 let (last, code) = stop();
+                check_ended_well(source.as_ref())?;
                 let query = Window::All.query(&last, Scope::Machine, Filter::default());
                 save::replace(output, |out| Ok(folded::write(&last, &query, out)?))?;
                 (signal, (last, code))
@@ -78,8 +81,15 @@ pub fn start(options: &Options, launch: Launch) -> Result<ExitCode> {
     Ok(ExitCode::from(signal.map(of_signal).or(code).unwrap_or(0)))
 }
 
+/// An error where the source has ended of itself, for a reason.
+fn check_ended_well(source: &dyn Source) -> Result<()> {
+    let reason = source.ended().unwrap_or_default();
+    anyhow::ensure!(reason.is_empty(), reason);
+    Ok(())
+}
+
 /// Wakes whoever waits for events, so that the end of the source is seen.
-fn wake_on_publish(source: &dyn probe::profile::Source, sender: Sender<Event>) {
+fn wake_on_publish(source: &dyn Source, sender: Sender<Event>) {
     source.on_publish(Box::new(move || {
         let _ = sender.try_send(Event::Tick);
     }));

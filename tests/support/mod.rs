@@ -230,6 +230,7 @@ pub(crate) fn options() -> Options {
             hz: 99,
             target: Target::Machine,
             with_self: false,
+            ring_bytes: None,
             tables_bytes_max: 64 << 20,
         },
         window: Window::Last(10_000_000_000),

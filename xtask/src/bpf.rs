@@ -13,6 +13,8 @@ use std::{env, fs};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::places;
+
 /// The pinned compiler: another major version gives other bytes.
 const CLANG: &str = "clang-19";
 /// Drops `.debug_*` and keeps `.BTF` and `.BTF.ext`, which the loader needs.
@@ -47,7 +49,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let dir = match &options.dir {
         Some(dir) => dir.clone(),
-        None => workspace()?.join("probe-ebpf"),
+        None => places::workspace()?.join("probe-ebpf"),
     };
     let dir = dir.canonicalize().with_context(|| format!("no directory {}", dir.display()))?;
     let sources = sources(&dir)?;
@@ -144,11 +146,4 @@ fn version(program: &str) -> String {
     text.ok()
         .and_then(|text| text.lines().next().map(str::to_owned))
         .unwrap_or_else(|| program.to_owned())
-}
-
-/// The workspace's root, by where cargo says that this package lives.
-fn workspace() -> Result<PathBuf> {
-    let package = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
-    let package = PathBuf::from(package);
-    Ok(package.parent().context("xtask has no workspace around it")?.to_owned())
 }

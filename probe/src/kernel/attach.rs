@@ -1,6 +1,6 @@
 //! Loads the BPF object, attaches it to every CPU, and reads what it wrote.
 
-use super::{cpus, perf, sideband::SideBand, tables::Tables};
+use super::{cpus, idle, perf, sideband::SideBand, tables::Tables};
 use crate::profile::KernelBooks;
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, PerfEvent, ProgramError};
@@ -166,6 +166,8 @@ pub struct Sampler {
 struct Cpu {
     clock: OwnedFd,
     side: SideBand,
+    /// How long the CPU had been idle when the event was opened.
+    idle_ns: u64,
 }
 
 #[repr(transparent)]
@@ -270,7 +272,8 @@ impl Sampler {
         let side = SideBand::open(cpu).map_err(failed)?;
         let clock = perf::open_cpu_clock(cpu, hz).map_err(failed)?;
         perf::set_bpf(&clock, self.program.as_raw_fd()).map_err(failed)?;
-        self.cpus.insert(cpu, Cpu { clock, side });
+        let idle_ns = idle::idle_ns().get(&cpu).copied().unwrap_or(0);
+        self.cpus.insert(cpu, Cpu { clock, side, idle_ns });
         Ok(())
     }
 
@@ -359,11 +362,16 @@ impl Sampler {
     /// Where the map cannot be read.
     pub fn books(&self) -> Result<(KernelBooks, u64), Error> {
         // Time first: the count that belongs to it is then never too small.
-        let live_ns = self.cpus.values().filter_map(|cpu| perf::time_enabled_ns(&cpu.clock).ok());
-        let enabled_ns = self.retired_ns + live_ns.sum::<u64>();
-        let mut sum = KernelBooks::default();
+        let enabled_ns = self
+            .cpus
+            .iter()
+            .map(|(number, cpu)| (*number, perf::time_enabled_ns(&cpu.clock).unwrap_or(0)));
+        let enabled_ns: BTreeMap<u32, u64> = enabled_ns.collect();
+        let idle_ns = idle::idle_ns();
+        let period_ns = 1_000_000_000 / u64::from(self.hz);
+        let mut sum = KernelBooks { due: self.retired_ns / period_ns, ..KernelBooks::default() };
         let mut busy_ns = 0;
-        for PodBooks(cpu) in self.counters.get(&0, 0)?.iter() {
+        for (number, PodBooks(cpu)) in (0..).zip(self.counters.get(&0, 0)?.iter()) {
             sum.ran += cpu.ran;
             sum.filtered_self += cpu.filtered_self;
             sum.filtered_idle += cpu.filtered_idle;
@@ -372,9 +380,13 @@ impl Sampler {
             sum.lost_ringbuf += cpu.lost_ringbuf;
             sum.lost_map_full += cpu.lost_map_full;
             busy_ns += cpu.busy_ns;
+            let due = enabled_ns.get(&number).map_or(0, |ns| ns / period_ns);
+            sum.due += due;
+            let since_ns = self.cpus.get(&number).map_or(u64::MAX, |cpu| cpu.idle_ns);
+            let idle_ns = idle_ns.get(&number).map_or(0, |ns| ns.saturating_sub(since_ns));
+            let asleep = (idle_ns / period_ns).saturating_sub(cpu.filtered_idle);
+            sum.asleep += asleep.min(due.saturating_sub(cpu.ran));
         }
-        let period_ns = 1_000_000_000 / u64::from(self.hz);
-        sum.due = enabled_ns / period_ns;
         Ok((sum, busy_ns))
     }
 }

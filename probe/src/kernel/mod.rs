@@ -7,6 +7,7 @@ pub mod attach;
 pub mod clock;
 pub mod cpus;
 pub mod doctor;
+mod idle;
 mod perf;
 pub mod records;
 pub mod sample;
@@ -15,5 +16,5 @@ pub mod tables;
 
 pub use attach::{Error, Options, Sampler, Target};
 pub use records::ProcessRecord;
-pub use sample::{CodeAddress, RawSample};
+pub use sample::{CodeAddress, RawSample, StackCopy};
 pub use tables::Tables;

@@ -57,12 +57,15 @@ impl WalkEnd {
 
 /// The kernel side, summed over CPUs.
 ///
-/// Identity 1: `due = ran + missed_kernel`. Identity 2: `ran = filtered_self +
+/// Identity 1: `due = ran + asleep + missed_kernel`. Identity 2: `ran = filtered_self +
 /// filtered_idle + filtered_policy + submitted + lost_ringbuf + lost_map_full`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelBooks {
     /// Samples that the elapsed time calls for: `time_enabled` x Hz.
     pub due: u64,
+    /// Of those, the ones for which an idle CPU was not woken: there was nothing to
+    /// sample.
+    pub asleep: u64,
     /// Samples for which the program ran.
     pub ran: u64,
     /// Our own samples, left out.
@@ -85,7 +88,7 @@ impl KernelBooks {
     /// to one sample a CPU uncertain, so this never goes below 0.
     #[must_use]
     pub const fn missed_kernel(&self) -> u64 {
-        self.due.saturating_sub(self.ran)
+        self.due.saturating_sub(self.ran + self.asleep)
     }
 
     /// Identity 2.
@@ -103,9 +106,9 @@ impl KernelBooks {
 
 /// The user side.
 ///
-/// Identity 3: `submitted = received + in_ring`. Identity 4: `received = decoded
-/// + lost_decode`. Identity 5: `decoded = kept + aged_out`, and of what is kept a
-/// view shows `shown` and hides `hidden_by_filter`.
+/// Identity 3: `submitted = received + in_ring`. Identity 4:
+/// `received = decoded + lost_decode`. Identity 5: `decoded = kept + aged_out`, and
+/// of what is kept a view shows `shown` and hides `hidden_by_filter`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UserBooks {
     /// Records read from the ring buffer.

@@ -2,7 +2,10 @@
 //! requests, checks its answers, and ends it when it does not answer.
 
 use super::channel::{pair, receive, send};
-use super::limits::{ADDRESSES_MAX, BLAMED_MAX, DEADLINE, DESCRIPTORS_MAX, RESIDENT_BYTES_MAX};
+use super::limits::{ADDRESSES_MAX, BLAMED_MAX, DESCRIPTORS_MAX, RESIDENT_BYTES_MAX};
+#[cfg(doc)]
+use super::limits::{DEADLINE, STARVED_MAX};
+use super::patience::Patience;
 use super::restarts::Restarts;
 use super::wire::{Found, Label, Line, Op, Reply, Request};
 use super::worker::ARGUMENT;
@@ -56,8 +59,8 @@ pub struct Stats {
     pub resident_bytes: u64,
 }
 
-/// The symbolizer. It blocks for up to [`DEADLINE`] for each
-/// [`ADDRESSES_MAX`] addresses, so it belongs on a thread of its own.
+/// The symbolizer. It blocks for up to [`DEADLINE`], or [`STARVED_MAX`] on a host
+/// that is too busy, for each [`ADDRESSES_MAX`] addresses, so it belongs on a thread of its own.
 #[derive(Debug)]
 pub struct Client {
     exe: PathBuf,
@@ -229,12 +232,12 @@ impl Client {
             self.start().map_err(|_| Failure::NoWorker)?;
         }
         let worker = self.worker.as_ref().ok_or(Failure::NoWorker)?;
-        let deadline = Instant::now() + DEADLINE;
-        if send(&worker.socket, &request.encode(), files, Some(deadline)).is_err() {
+        let patience = Patience::new(worker.child.id());
+        if send(&worker.socket, &request.encode(), files, Some(patience.deadline())).is_err() {
             self.end();
             return Err(Failure::Gone);
         }
-        let outcome = Exchange::receive(worker, request, deadline);
+        let outcome = Exchange::receive(worker, request, patience);
         outcome.map_err(|error| {
             self.end();
             match error.kind() {
@@ -315,11 +318,16 @@ struct Exchange {
 }
 
 impl Exchange {
-    fn receive(worker: &Worker, request: &Request, deadline: Instant) -> io::Result<Self> {
+    fn receive(worker: &Worker, request: &Request, mut patience: Patience) -> io::Result<Self> {
         let mut this = Self::default();
         let count = request.addresses.len();
         while this.found.len() < count || (request.op == Op::Identify && this.identity.is_none()) {
-            let message = receive(&worker.socket, Some(deadline))?;
+            let message = match receive(&worker.socket, Some(patience.deadline())) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && patience.extend() => {
+                    continue;
+                }
+                received => received?,
+            };
             let message = message.ok_or(io::ErrorKind::UnexpectedEof)?;
             match Reply::decode(&message.bytes).ok_or(io::ErrorKind::InvalidData)? {
                 Reply::Names(names) if this.found.len() + names.len() <= count => {

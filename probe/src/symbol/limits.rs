@@ -6,8 +6,13 @@
 use crate::profile::text::TEXT_BYTES_MAX;
 use std::time::Duration;
 
-/// How long the worker may take over one request before it is ended.
+/// How long the worker may take over one request before it is ended: of its own
+/// CPU time while it waits for nothing but a CPU, else of anybody's time.
 pub const DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long it may take at most, on a host that is so busy that the worker gets
+/// no CPU.
+pub const STARVED_MAX: Duration = Duration::from_secs(20);
 
 /// Addresses in one request; [`super::Client::ask`] sends several where there
 /// are more.

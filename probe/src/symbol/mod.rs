@@ -29,6 +29,7 @@ mod input;
 mod kallsyms;
 pub mod limits;
 mod object;
+mod patience;
 mod restarts;
 mod vdso;
 mod wire;

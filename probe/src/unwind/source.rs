@@ -16,8 +16,10 @@ const FILE_BYTES_MAX: u64 = 4 << 30;
 /// A file of up to this size is read as a whole.
 const WHOLE_BYTES_MAX: u64 = 8 << 20;
 
-/// Headers: more program headers than these hold are not looked at.
-const HEAD_BYTES: u64 = 64 << 10;
+/// The file header, and the program headers where they follow it.
+const HEAD_BYTES: u64 = 4096;
+/// More of them than the kernel looks at (`elf_read_phdrs`: 64 KiB).
+const PROGRAM_HEADERS_BYTES: u64 = 64 << 10;
 
 /// Sections without call frames that are read all the same.
 const NAMES: [&[u8]; 9] = [
@@ -67,7 +69,13 @@ fn parts(file: &File) -> Option<Vec<(u64, u64)>> {
     let header = FileHeader64::<LittleEndian>::parse(&cache).ok()?;
     let sections = header.sections(LittleEndian, &cache).ok()?;
     let table = header.e_shoff(LittleEndian);
-    let mut parts = vec![(0, HEAD_BYTES), (table, (sections.len() * 64) as u64)];
+    // BOLT moves the program headers to the end of the file.
+    let programs = header.e_phoff(LittleEndian);
+    let mut parts = vec![
+        (0, HEAD_BYTES),
+        (programs, PROGRAM_HEADERS_BYTES),
+        (table, (sections.len() * 64) as u64),
+    ];
     let name = |section| sections.section_name(LittleEndian, section).ok();
     let is_go = sections.iter().filter_map(name).any(|name| name.ends_with(b"gopclntab"));
     for section in sections.iter() {

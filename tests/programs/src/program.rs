@@ -43,6 +43,10 @@ pub enum Program {
     Mappings,
     /// Frames that align the stack pointer, whose CFA is a DWARF expression.
     Realigned,
+    /// Two calls that are inlined into a third, with debug information.
+    Inlined,
+    /// The clock asked in a loop, which the vDSO answers.
+    Clock,
 }
 
 /// A function's part of a program's samples.
@@ -77,12 +81,14 @@ impl Program {
             Self::Brief,
             Self::Mappings,
             Self::Realigned,
+            Self::Inlined,
+            Self::Clock,
         ]
     }
 
     /// The functions on the stack in the hottest place, by their demangled names,
     /// leaf first, down to the program's `main`; what lies below is the language's.
-    /// A signal's frame, which is the kernel's, is not among them.
+    /// A signal's frame and the vDSO's, which are the kernel's, are not among them.
     #[must_use]
     pub fn chain(&self) -> Vec<String> {
         let fixed: &[&str] = match self {
@@ -128,6 +134,8 @@ impl Program {
             Self::Exec => &["exec_leaf", "main"],
             Self::Brief => &["brief_leaf", "main"],
             Self::Mappings => &["mappings_leaf", "main"],
+            Self::Inlined => &["work", "inlined_hot", "inlined_caller", "main"],
+            Self::Clock => &["clock_caller", "main"],
             Self::Realigned => &["realigned_leaf", "realigned_inner", "realigned_outer", "main"],
         };
         fixed.iter().map(|name| (*name).to_owned()).collect()

@@ -34,6 +34,12 @@ pub(crate) fn of(program: &Program) -> Result<Recipe, Missing> {
         Program::BusyCpp => c(tool::CXX, "busy.cc", &[]),
         Program::Exceptions => c(tool::CXX, "exceptions.cc", &[]),
         Program::BusyC => c(tool::CC, "busy.c", &[]),
+        Program::Inlined => {
+            let mut recipe = c(tool::CC, "inlined.c", &[])?;
+            recipe.before.push("-g".to_owned());
+            Ok(recipe)
+        }
+        Program::Clock => c(tool::CC, "clock.c", &[]),
         Program::Recursion => c(tool::CC, "recursion.c", &[]),
         Program::Alloca => c(tool::CC, "alloca.c", &[]),
         Program::Dlopen => {

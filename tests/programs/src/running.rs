@@ -27,8 +27,16 @@ impl Running {
     /// # Errors
     /// If it cannot be started, or ends before it is ready.
     pub fn start_for(program: &Path, seconds: u32) -> io::Result<Self> {
-        let mut child =
-            Command::new(program).arg(seconds.to_string()).stdout(Stdio::piped()).spawn()?;
+        Self::start_by(Command::new(program), seconds)
+    }
+
+    /// As [`Running::start_for`], by a command that becomes the program with the
+    /// argument that is added to it.
+    ///
+    /// # Errors
+    /// If it cannot be started, or ends before it is ready.
+    pub fn start_by(mut command: Command, seconds: u32) -> io::Result<Self> {
+        let mut child = command.arg(seconds.to_string()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
             BufReader::new(out).read_line(&mut line)?;
