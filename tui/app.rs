@@ -19,6 +19,7 @@ use crate::keymap;
 use crate::layout::areas;
 use crate::options::{Options, Window};
 use crate::pulse::Pulse;
+use crate::quality;
 use crate::rows::Rows;
 use crate::sort::{ProcessColumn, Sort, TopColumn};
 use crate::theme::Theme;
@@ -176,6 +177,7 @@ impl App {
         let mut sections =
             self.newest.iter().flat_map(|newest| counters::sections(newest)).collect::<Vec<_>>();
         sections.push(counters::screen(self.compute_ns));
+        sections.extend(self.newest.as_deref().and_then(quality::least_complete));
         sections
     }
 

@@ -2,7 +2,8 @@
 //! the same list, so that neither can forget a counter.
 
 use crate::format::{self, count, duration_ns, percent_of};
-use probe::profile::{Books, KernelBooks, Snapshot, TableBooks, Unresolved, UserBooks, WalkEnd};
+use crate::quality;
+use probe::profile::{Books, KernelBooks, Snapshot, TableBooks, Unresolved, UserBooks};
 use serde_json::{Map, Value, json};
 
 /// The columns that a section takes on the screen.
@@ -22,8 +23,10 @@ pub enum Tone {
 /// One line: what, and how much.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its name in JSON; its name on the screen with blanks for `_`.
+    /// Its name in JSON.
     pub key: String,
+    /// Its name on the screen.
+    pub label: String,
     /// For people.
     pub text: String,
     /// For programs.
@@ -41,24 +44,31 @@ pub struct Section {
     pub entries: Vec<Entry>,
 }
 
-fn number(key: impl Into<String>, value: u64) -> Entry {
-    Entry { key: key.into(), text: count(value), value: json!(value), tone: Tone::Plain }
+impl Entry {
+    /// A fact; its name on the screen has blanks for `_`.
+    #[must_use]
+    pub fn new(key: impl Into<String>, text: String, value: Value) -> Self {
+        let key = key.into();
+        Self { label: key.replace('_', " "), key, text, value, tone: Tone::Plain }
+    }
+
+    /// A count.
+    #[must_use]
+    pub fn number(key: impl Into<String>, value: u64) -> Self {
+        Self::new(key, count(value), json!(value))
+    }
 }
 
 /// A count that should be 0.
 fn loss(key: impl Into<String>, value: u64) -> Entry {
     let tone = if value == 0 { Tone::Plain } else { Tone::Warn };
-    Entry { tone, ..number(key, value) }
-}
-
-fn entry(key: impl Into<String>, text: String, value: Value) -> Entry {
-    Entry { key: key.into(), text, value, tone: Tone::Plain }
+    Entry { tone, ..Entry::number(key, value) }
 }
 
 /// Whether an identity of the books holds.
 fn balance(key: &str, holds: bool) -> Entry {
     let (text, tone) = if holds { ("yes", Tone::Good) } else { ("NO", Tone::Warn) };
-    Entry { key: key.to_owned(), text: text.to_owned(), value: json!(holds), tone }
+    Entry { tone, ..Entry::new(key, text.to_owned(), json!(holds)) }
 }
 
 /// Everything that was counted.
@@ -68,7 +78,9 @@ pub fn sections(snapshot: &Snapshot) -> Vec<Section> {
         kernel,
         user,
         tables,
-        walk_ends,
+        quality,
+        unwind_bytes,
+        unwind_bytes_max,
         latencies,
         own_cpu_percent,
         bpf_cpu_percent,
@@ -78,19 +90,22 @@ pub fn sections(snapshot: &Snapshot) -> Vec<Section> {
     } = &snapshot.books;
     let age_ns = snapshot.taken_at.monotonic_ns.saturating_sub(snapshot.started_at.monotonic_ns);
     let mut own = vec![
-        number("hz", u64::from(*hz)),
-        entry("running", duration_ns(age_ns), json!(age_ns)),
-        entry("cpu_percent", format!("{own_cpu_percent:.1}%"), json!(own_cpu_percent)),
-        entry(
+        Entry::number("hz", u64::from(*hz)),
+        Entry::new("running", duration_ns(age_ns), json!(age_ns)),
+        Entry::new("cpu_percent", format!("{own_cpu_percent:.1}%"), json!(own_cpu_percent)),
+        Entry::new(
             "bpf_cpu_percent",
             bpf_cpu_percent.map_or_else(|| "not known".to_owned(), |part| format!("{part:.1}%")),
             json!(bpf_cpu_percent),
         ),
-        entry("resident_bytes", format::bytes(*own_rss_bytes), json!(own_rss_bytes)),
+        Entry::new("resident_bytes", format::bytes(*own_rss_bytes), json!(own_rss_bytes)),
     ];
     let lost = snapshot.books.lost_share();
     let tone = if lost < 0.001 { Tone::Good } else { Tone::Warn };
-    own.push(Entry { tone, ..entry("lost_share", format!("{}%", percent_of(lost)), json!(lost)) });
+    own.push(Entry {
+        tone,
+        ..Entry::new("lost_share", format!("{}%", percent_of(lost)), json!(lost))
+    });
     let latencies = latencies.iter().map(|latency| {
         let text = format!("{} / {}", duration_ns(latency.p50_ns), duration_ns(latency.p99_ns));
         let value = json!({
@@ -99,19 +114,21 @@ pub fn sections(snapshot: &Snapshot) -> Vec<Section> {
             "p99_ns": latency.p99_ns,
             "max_ns": latency.max_ns,
         });
-        entry(latency.part, text, value)
+        Entry::new(latency.part, text, value)
     });
-    let ends = WalkEnd::ALL.iter().zip(walk_ends);
+    let unwind =
+        format!("{} of {}", format::bytes(*unwind_bytes), format::bytes(*unwind_bytes_max));
+    let mut tables = table_entries(tables);
+    tables.push(Entry::new("unwind_bytes", unwind, json!(unwind_bytes)));
+    let [stacks, quality] = quality::sections(quality);
     vec![
         Section { title: "otop", entries: own },
         Section { title: "kernel", entries: kernel_entries(kernel) },
         Section { title: "user", entries: user_entries(kernel, user) },
         Section { title: "names", entries: name_entries(user) },
-        Section {
-            title: "stacks",
-            entries: ends.map(|(end, n)| number(end.words().replace(' ', "_"), *n)).collect(),
-        },
-        Section { title: "tables", entries: table_entries(tables) },
+        stacks,
+        quality,
+        Section { title: "tables", entries: tables },
         Section { title: "latencies", entries: latencies.collect() },
     ]
 }
@@ -129,14 +146,14 @@ fn kernel_entries(books: &KernelBooks) -> Vec<Entry> {
         lost_map_full,
     } = *books;
     vec![
-        number("due", due),
-        number("asleep", asleep),
-        number("ran", ran),
+        Entry::number("due", due),
+        Entry::number("asleep", asleep),
+        Entry::number("ran", ran),
         loss("missed_kernel", books.missed_kernel()),
-        number("filtered_self", filtered_self),
-        number("filtered_idle", filtered_idle),
-        number("filtered_policy", filtered_policy),
-        number("submitted", submitted),
+        Entry::number("filtered_self", filtered_self),
+        Entry::number("filtered_idle", filtered_idle),
+        Entry::number("filtered_policy", filtered_policy),
+        Entry::number("submitted", submitted),
         loss("lost_ringbuf", lost_ringbuf),
         loss("lost_map_full", lost_map_full),
         balance("balanced", books.balance()),
@@ -158,39 +175,40 @@ fn user_entries(kernel: &KernelBooks, books: &UserBooks) -> Vec<Entry> {
     let balanced =
         received == decoded.saturating_add(lost_decode) && decoded == kept.saturating_add(aged_out);
     vec![
-        number("in_ring", kernel.submitted.saturating_sub(received)),
-        number("received", received),
-        number("decoded", decoded),
+        Entry::number("in_ring", kernel.submitted.saturating_sub(received)),
+        Entry::number("received", received),
+        Entry::number("decoded", decoded),
         loss("lost_decode", lost_decode),
-        number("kept", kept),
-        number("aged_out", aged_out),
+        Entry::number("kept", kept),
+        Entry::number("aged_out", aged_out),
         loss("lost_process_records", lost_process_records),
         balance("balanced", balanced),
     ]
 }
 
 fn name_entries(books: &UserBooks) -> Vec<Entry> {
-    let mut entries = vec![number("named", books.named), number("pending", books.pending)];
+    let mut entries =
+        vec![Entry::number("named", books.named), Entry::number("pending", books.pending)];
     let reasons = Unresolved::ALL.iter().zip(books.unresolved);
-    entries.extend(reasons.map(|(why, n)| number(why.word().replace(' ', "_"), n)));
+    entries.extend(reasons.map(|(why, n)| Entry::number(why.word().replace(' ', "_"), n)));
     entries
 }
 
 fn table_entries(books: &TableBooks) -> Vec<Entry> {
     let TableBooks { stacks, frames, functions, processes, compactions } = *books;
     vec![
-        number("stacks", stacks),
-        number("frames", frames),
-        number("functions", functions),
-        number("processes", processes),
-        number("compactions", compactions),
+        Entry::number("stacks", stacks),
+        Entry::number("frames", frames),
+        Entry::number("functions", functions),
+        Entry::number("processes", processes),
+        Entry::number("compactions", compactions),
     ]
 }
 
 /// What only the screen knows.
 #[must_use]
 pub fn screen(compute_ns: u64) -> Section {
-    let entries = vec![entry("view", duration_ns(compute_ns), json!(compute_ns))];
+    let entries = vec![Entry::new("view", duration_ns(compute_ns), json!(compute_ns))];
     Section { title: "screen", entries }
 }
 
@@ -203,15 +221,8 @@ pub fn json(snapshot: &Snapshot) -> Value {
     };
     let mut object: Map<_, _> = sections(snapshot).into_iter().map(section).collect();
     object.insert("notes".to_owned(), json!(snapshot.books.notes));
+    object.insert("processes".to_owned(), quality::json_of_processes(snapshot));
     Value::Object(object)
-}
-
-/// The share of samples whose stack is complete, from 0 to 1: the root was
-/// reached, or there is no user part.
-#[must_use]
-pub fn complete_share(books: &Books) -> f64 {
-    let of = |end: WalkEnd| books.walk_ends.get(end as usize).copied().unwrap_or(0);
-    format::share(of(WalkEnd::Root) + of(WalkEnd::NoUser), books.walk_ends.iter().sum())
 }
 
 /// Which sections stand in which column of a screen of `width`, in order.
@@ -263,6 +274,7 @@ mod tests {
     fn the_books_are_told_in_full() {
         let mut snapshot = Snapshot::default();
         snapshot.books.kernel = KernelBooks { due: 10, ran: 9, submitted: 8, ..Default::default() };
+        snapshot.books.unwind_bytes = 4096;
         snapshot.books.notes.push("a note".into());
         let json = json(&snapshot);
         assert_eq!(json["kernel"]["missed_kernel"], 1);
@@ -270,6 +282,9 @@ mod tests {
         assert_eq!(json["user"]["in_ring"], 8);
         assert_eq!(json["stacks"]["root_reached"], 0);
         assert_eq!(json["names"]["no_file"], 0);
+        assert_eq!(json["quality"]["frames_checked"], 0);
+        assert_eq!(json["tables"]["unwind_bytes"], 4096);
+        assert_eq!(json["processes"], json!([]));
         assert_eq!(json["notes"][0], "a note");
     }
 

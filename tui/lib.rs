@@ -25,6 +25,7 @@ pub mod live;
 pub mod options;
 pub mod plain;
 pub mod pulse;
+pub mod quality;
 pub mod record;
 pub mod rows;
 pub mod run;

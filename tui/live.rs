@@ -55,6 +55,7 @@ pub fn start(sampling: &Sampling) -> Result<Running> {
         } else {
             launch::Terminal::Inherit
         },
+        tables_bytes_max: sampling.tables_bytes_max,
         ring_bytes: sampling.ring_bytes,
         ..LiveOptions::default()
     };

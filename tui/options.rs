@@ -66,6 +66,8 @@ pub struct Sampling {
     pub with_self: bool,
     /// Whether the terminal is drawn on: then a command gets none.
     pub on_screen: bool,
+    /// Bytes of unwind tables that may be loaded.
+    pub tables_bytes_max: u64,
     /// Bytes of the kernel's buffer of samples; None leaves it to the engine.
     pub ring_bytes: Option<u32>,
 }
@@ -91,6 +93,9 @@ pub enum Window {
 }
 
 impl Window {
+    /// The one to begin with.
+    pub const DEFAULT: Self = Self::Last(10_000_000_000);
+
     /// What the window key goes through.
     const CYCLE: [Self; 4] = [
         Self::Last(1_000_000_000),
@@ -208,6 +213,29 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     }
 }
 
+/// An amount of memory: a number with `K`, `M` or `G` (of 1,024 each); bytes
+/// without.
+///
+/// # Errors
+///
+/// Where it is none, in one line with an example.
+pub fn parse_bytes(text: &str) -> Result<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit {
+        "" => Some(0),
+        "K" | "k" => Some(10),
+        "M" | "m" => Some(20),
+        "G" | "g" => Some(30),
+        _ => None,
+    };
+    let number: Option<u64> = number.parse().ok().filter(|number| *number < 1 << 33);
+    match (number, shift) {
+        (Some(number), Some(shift)) => Ok(number << shift),
+        _ => bail!("not an amount of memory; write it like 512K, 64M or 1G"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,6 +251,21 @@ mod tests {
         check("1h", Some(3_600_000));
         check("7", Some(7_000));
         for bad in ["", "s", "-1s", "1.5s", "10 s", "10d", "99999999999999999999s", "9999999999h"] {
+            check(bad, None);
+        }
+    }
+
+    #[test]
+    fn amounts_of_memory() {
+        let check = |text: &str, bytes: Option<u64>| {
+            assert_eq!(parse_bytes(text).ok(), bytes, "{text:?}");
+        };
+        check("0", Some(0));
+        check("4096", Some(4096));
+        check("512K", Some(512 << 10));
+        check("64M", Some(64 << 20));
+        check("2g", Some(2 << 30));
+        for bad in ["", "M", "-1M", "1.5G", "1 M", "1T", "99999999999G", "99999999999999999999"] {
             check(bad, None);
         }
     }

@@ -1,10 +1,10 @@
 //! Output without a screen: a block of text, or a JSON object, every interval.
 
-use crate::counters::complete_share;
 use crate::event::{Event, Signal};
 use crate::format::{self, percent, percent_of, share};
 use crate::options::{Options, period_ns};
 use crate::pulse::Pulse;
+use crate::quality::complete_text;
 use crate::theme::kind_word;
 use crate::widget::clip::pad;
 use anyhow::Result;
@@ -118,13 +118,13 @@ impl<'a> Block<'a> {
         }
         writeln!(
             out,
-            "{}  {} {}% busy  {:.0} samples/s  lost {}%  complete {}%  self {:.1}% {}  {}",
+            "{}  {} {}% busy  {:.0} samples/s  lost {}%  complete {}  self {:.1}% {}  {}",
             format::time_of_day(self.snapshot.taken_at.wall_ns),
             format::plural(self.pulse.busy.len() as u64, "cpu", "cpus"),
             percent_of(self.pulse.load()),
             self.pulse.samples_per_s,
             percent_of(books.lost_share()),
-            percent_of(complete_share(books)),
+            complete_text(&books.quality),
             books.own_cpu_percent + books.bpf_cpu_percent.unwrap_or(0.0),
             format::bytes(books.own_rss_bytes),
             self.options.window.label(),
@@ -210,7 +210,8 @@ impl<'a> Block<'a> {
             "samples": self.top.sum,
             "samples_hidden": self.top.hidden,
             "lost_share": books.lost_share(),
-            "complete_share": complete_share(books),
+            "complete_share": books.quality.complete_share(),
+            "wrong_share": books.quality.wrong_share(),
             "own_cpu_percent": books.own_cpu_percent,
             "bpf_cpu_percent": books.bpf_cpu_percent,
             "own_rss_bytes": books.own_rss_bytes,

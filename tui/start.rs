@@ -8,7 +8,7 @@ use crate::live::{self, Running};
 use crate::options::{Options, Sampling, Task, Window};
 use crate::terminal::{Guard, forward_input, forward_signals};
 use crate::theme::{Glyphs, THEMES, Theme};
-use crate::{counters, format, plain, record, save};
+use crate::{counters, format, plain, quality, record, save};
 use anyhow::{Context as _, Result};
 use probe::format::folded;
 use probe::profile::{Filter, Scope, Snapshot, Source};
@@ -133,11 +133,11 @@ fn finish(options: &Options, last: &Snapshot) -> Result<()> {
     let age_ns = last.taken_at.monotonic_ns.saturating_sub(last.started_at.monotonic_ns);
     let books = &last.books;
     say(&format!(
-        "{} in {}, lost {}%, complete stacks {}%",
+        "{} in {}, lost {}%, complete stacks {}",
         format::plural(books.user.decoded, "sample", "samples"),
         format::duration(Duration::from_nanos(age_ns)),
         format::percent_of(books.lost_share()),
-        format::percent_of(counters::complete_share(books)),
+        quality::complete_text(&books.quality),
     ));
     if let Some(path) = &options.stats_json {
         save::replace(path, |out| Ok(writeln!(out, "{}", counters::json(last))?))?;

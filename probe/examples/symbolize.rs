@@ -45,7 +45,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         };
         let object = Object { key: 1, kind, module: Text::from("module") };
         let started = Instant::now();
-        let answer = client.ask(Ask { object, addresses: addresses.to_vec(), detail });
+        let answer = client.ask(Ask { object, addresses: addresses.to_vec(), detail }).names;
         let elapsed = started.elapsed();
         let named: Vec<_> = answer.iter().flatten().collect();
         println!(

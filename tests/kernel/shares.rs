@@ -165,6 +165,7 @@ fn on_the_screen() -> Result<(), Stopped> {
         target: Target::Machine,
         with_self: false,
         on_screen: false,
+        tables_bytes_max: 64 << 20,
         ring_bytes: None,
     };
     let live = tui::live::start(&sampling).unwrap();

@@ -4,8 +4,8 @@
 
 use probe::profile::{
     Books, Budget, Command, Frame, FrameHandle, FrameKind, Function, Host, KernelBooks, Latency,
-    Mapping, MappingKind, Moment, Place, Process, ProcessKey, SampleType, Snapshot, Source, Store,
-    ThreadHandle, Unresolved, store::NamedLine,
+    Mapping, MappingKind, Moment, Place, Process, ProcessKey, Quality, SampleType, Snapshot,
+    Source, Store, ThreadHandle, Unresolved, WalkEnd, store::NamedLine,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -99,6 +99,7 @@ impl Machine {
         let mut at = 0;
         for (pid, name, unit, code, share) in WORK {
             let (thread, stack) = self.intern(*pid, name, unit, code);
+            self.judge(*pid, share * 9 / 5);
             // 180 of the 198 samples that two CPUs could have.
             for _ in 0..share * 9 / 5 {
                 let time_ns = second * 1_000_000_000 + at * 5_000_000;
@@ -107,6 +108,23 @@ impl Machine {
                 at += 1;
                 self.samples += 1;
             }
+        }
+    }
+
+    /// Counts how good a process's stacks are: one kernel thread, two processes
+    /// with stacks that end too soon.
+    fn judge(&mut self, pid: u32, samples: u32) {
+        let key = ProcessKey { host: self.host, pid, start_ns: u64::from(pid), exec_id: 1 };
+        let process = self.store.process(key, || unreachable!("it has been interned"));
+        for sample in 0..samples {
+            let mut quality = Quality::default();
+            quality.count_end(match (pid, sample) {
+                (61, _) => WalkEnd::NoUser,
+                (808, 0) => WalkEnd::NoRow,
+                (4711, sample) if sample % 3 > 0 => WalkEnd::FramePointer,
+                _ => WalkEnd::Root,
+            });
+            self.store.add_quality(process, quality);
         }
     }
 
@@ -166,7 +184,14 @@ impl Machine {
                 lost_ringbuf: 0,
                 lost_map_full: 0,
             },
-            walk_ends: [n - 20, 10, 0, 4, 1, 0, 0, 5],
+            quality: Quality {
+                ends: [n - 20, 10, 0, 4, 1, 0, 0, 5],
+                checked: 3 * n,
+                wrong: 2,
+                unexpected: n / 20,
+            },
+            unwind_bytes: 14_900_000,
+            unwind_bytes_max: 64 << 20,
             own_cpu_percent: 0.4,
             bpf_cpu_percent: Some(0.2),
             own_rss_bytes: 43_000_000,
@@ -209,6 +234,7 @@ pub(crate) fn options() -> Options {
             with_self: false,
             on_screen: false,
             ring_bytes: None,
+            tables_bytes_max: 64 << 20,
         },
         window: Window::Last(10_000_000_000),
         interval: std::time::Duration::from_secs(1),

@@ -70,8 +70,8 @@ impl Line<'_> {
                     Tone::Good => Role::Good,
                     Tone::Warn => Role::Warn,
                 };
-                let key = entry.key.replace('_', " ");
-                buffer.set_stringn(x + 1, area.y, key, width, app.theme.style(Role::Soft));
+                let soft = app.theme.style(Role::Soft);
+                buffer.set_stringn(x + 1, area.y, &entry.label, width, soft);
                 let text = clip(&entry.text, width, Clip::End, app.theme.glyphs.ellipsis);
                 let start = width.saturating_sub(columns(&text));
                 let x = x + u16::try_from(start).unwrap_or(0);

@@ -6,9 +6,9 @@
 //! ```
 
 use crate::app::{App, Follow};
-use crate::counters::complete_share;
 use crate::format::{self, duration_ns, percent_of, short};
 use crate::layout::tab_labels;
+use crate::quality::{COMPLETE_WARNS, complete_text};
 use crate::theme::Role;
 use crate::widget::bar::level;
 use crate::widget::clip::{Clip, clip, columns};
@@ -27,9 +27,6 @@ const LOSS_WARNS: f64 = 0.01;
 
 /// Blanks in and before a chip.
 const CHIP_MARGINS: usize = 3;
-
-/// Complete stacks below this share are worth a look.
-const COMPLETE_WARNS: f64 = 0.95;
 
 pub(super) fn draw(app: &App, header: Rect, tabs: Rect, buffer: &mut Buffer) {
     let mut left = vec![Segment::new(0, " otop", app.theme.style(Role::Brand))];
@@ -59,10 +56,9 @@ fn facts(app: &App, snapshot: &Snapshot, left: &mut Vec<Segment>) {
         _ => (8, Role::Soft),
     };
     left.push(Segment::new(rank, format!("lost {}%", percent_of(lost)), app.theme.style(role)));
-    if books.walk_ends.iter().sum::<u64>() > 0 {
-        let complete = complete_share(books);
+    if let Some(complete) = books.quality.complete_share() {
         let role = if complete < COMPLETE_WARNS { Role::Warn } else { Role::Soft };
-        let text = format!("complete {}%", percent_of(complete));
+        let text = format!("complete {}", complete_text(&books.quality));
         left.push(Segment::new(5, text, app.theme.style(role)));
     }
     let own = books.own_cpu_percent + books.bpf_cpu_percent.unwrap_or(0.0);

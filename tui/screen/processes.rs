@@ -1,15 +1,16 @@
 //! The process screen.
 //!
 //! ```text
-//!     PID NAME           CPU%▾  KERN%          HOTTEST FUNCTION      UNIT
-//! ▌  1234 api             84.2   12.0 ███████  parse_value           api.service
+//!     PID NAME           CPU%▾  KERN% COMPLETE%          HOTTEST FUNCTION   UNIT
+//! ▌  1234 api             84.2   12.0      99.8 ███████  parse_value        api.service
 //! ```
 
 use super::detail::{Detail, amount};
 use crate::app::App;
-use crate::format::{cells, count, percent, plural, share};
+use crate::format::{cells, count, percent, percent_of, plural, share};
 use crate::layout::Areas;
 use crate::options::period_ns;
+use crate::quality::COMPLETE_WARNS;
 use crate::sort::ProcessColumn;
 use crate::theme::{Role, Theme};
 use crate::widget::bar::bar;
@@ -20,11 +21,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column { title: "PID", width: 7, wide: 8, align: Align::Right, rank: 0, clip: Clip::End },
     Column { title: "NAME", width: 13, wide: 18, align: Align::Left, rank: 0, clip: Clip::End },
     Column { title: "CPU%", width: 6, wide: 8, align: Align::Right, rank: 0, clip: Clip::End },
     Column { title: "KERN%", width: 6, wide: 8, align: Align::Right, rank: 2, clip: Clip::End },
+    Column { title: "COMPLETE%", width: 9, wide: 9, align: Align::Right, rank: 5, clip: Clip::End },
     Column { title: "", width: 6, wide: 20, align: Align::Left, rank: 4, clip: Clip::End },
     Column {
         title: "HOTTEST FUNCTION",
@@ -43,7 +45,7 @@ const fn place(column: ProcessColumn) -> usize {
         ProcessColumn::Name => 1,
         ProcessColumn::Samples => 2,
         ProcessColumn::Kernel => 3,
-        ProcessColumn::Place => 6,
+        ProcessColumn::Place => 7,
     }
 }
 
@@ -66,7 +68,7 @@ pub(super) fn draw(app: &App, parts: &Areas, buffer: &mut Buffer) {
         let cpu = cpu_percent(app, data, row);
         table.render_row(area, selected, buffer, |at, width| match at {
             2 => vec![Span::styled(cpu.clone(), theme.style(Role::Strong))],
-            4 => split_bar(theme, row, busiest, width),
+            5 => split_bar(theme, row, busiest, width),
             _ => cell(theme, row, at),
         });
     }
@@ -94,9 +96,18 @@ fn cell(theme: &Theme, row: &ProcessRow, column: usize) -> Cell {
         0 => vec![Span::styled(row.key.pid.to_string(), soft)],
         1 => vec![Span::styled(row.name.to_string(), text)],
         3 => vec![Span::styled(percent(row.kernel, row.samples), soft)],
-        5 => row.hottest.iter().map(|(name, _)| Span::styled(name.to_string(), text)).collect(),
+        4 => complete(theme, row),
+        6 => row.hottest.iter().map(|(name, _)| Span::styled(name.to_string(), text)).collect(),
         _ => vec![Span::styled(row.place.to_string(), soft)],
     }
+}
+
+/// The share of its user stacks that reach their root, since it was first
+/// sampled: a window is too short to judge by.
+fn complete(theme: &Theme, row: &ProcessRow) -> Cell {
+    let Some(share) = row.quality.complete_share() else { return Vec::new() };
+    let role = if share < COMPLETE_WARNS { Role::Warn } else { Role::Soft };
+    vec![Span::styled(percent_of(share), theme.style(role))]
 }
 
 /// Its length is the share of the busiest; its end is the kernel's part.

@@ -1,7 +1,9 @@
 //! One record of the ring buffer, from bytes (`probe-ebpf/src/abi.h`).
 
 use crate::profile::WalkEnd;
-use probe_ebpf::{KERNEL_FRAMES_MAX, REGISTERS, STACK_COPY_BYTES, SampleHeader, USER_FRAMES_MAX};
+use probe_ebpf::{
+    EXACT_ADDRESS, KERNEL_FRAMES_MAX, REGISTERS, STACK_COPY_BYTES, SampleHeader, USER_FRAMES_MAX,
+};
 
 /// A sample before anything in it has been looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,23 +141,34 @@ impl<'a> RawSample<'a> {
 
     /// The kernel's part of the stack, leaf first.
     pub fn kernel(&self) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + 'a {
-        addresses(self.kernel)
+        self.kernel.chunks_exact(8).enumerate().map(|(depth, bytes)| match depth {
+            0 => CodeAddress::Instruction(word(bytes)),
+            _ => CodeAddress::Return(word(bytes)),
+        })
     }
 
     /// The user's part of the stack, leaf first.
     pub fn user(&self) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + 'a {
-        addresses(self.user)
+        let part = self.user;
+        part.chunks_exact(8)
+            .enumerate()
+            .map(move |(depth, bytes)| user_address(part, depth, word(bytes)))
     }
 }
 
 /// In either part the first address is where the program counter was: for the
 /// user's part of a sample in the kernel, after the instruction that entered it,
-/// which lies in the same function.
-fn addresses(part: &[u8]) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + '_ {
-    part.chunks_exact(8).enumerate().map(|(depth, word)| {
-        let address = self::word(word);
-        if depth == 0 { CodeAddress::Instruction(address) } else { CodeAddress::Return(address) }
-    })
+/// which lies in the same function. Among the user's others, [`EXACT_ADDRESS`]
+/// marks the code that a signal interrupted; right above it is the code that its
+/// handler returns to, at whose first instruction no call has ever been.
+fn user_address(part: &[u8], depth: usize, word_at: u64) -> CodeAddress {
+    let address = word_at & !EXACT_ADDRESS;
+    let next = part.chunks_exact(8).nth(depth + 1).map_or(0, word);
+    if depth == 0 || (word_at | next) & EXACT_ADDRESS != 0 {
+        CodeAddress::Instruction(address)
+    } else {
+        CodeAddress::Return(address)
+    }
 }
 
 fn word(bytes: &[u8]) -> u64 {
@@ -220,6 +233,26 @@ mod tests {
         assert_eq!(sample.thread_name, b"0123456789abcdef");
         assert!(sample.kernel().map(CodeAddress::lookup).eq([100, 199]));
         assert!(sample.user().map(CodeAddress::lookup).eq([300, 399, 499]));
+    }
+
+    #[test]
+    fn what_a_signal_interrupted_is_no_return_address() {
+        use CodeAddress::{Instruction, Return};
+        let check = |user: &[u64], expected: &[CodeAddress]| {
+            let bytes = record(&[1 << 63 | 9, 1 << 63 | 8], user);
+            let sample = RawSample::decode(&bytes).unwrap();
+            assert!(sample.user().eq(expected.iter().copied()), "{user:x?}");
+            let kernel = [Instruction(1 << 63 | 9), Return(1 << 63 | 8)];
+            assert!(sample.kernel().eq(kernel), "the kernel's addresses have all bits");
+        };
+        check(&[300, 400, 500], &[Instruction(300), Return(400), Return(500)]);
+        // In a handler, its return to the trampoline, the code it interrupted.
+        check(
+            &[300, 350, 400, 1 << 63 | 500, 600],
+            &[Instruction(300), Return(350), Instruction(400), Instruction(500), Return(600)],
+        );
+        check(&[400, 1 << 63 | 500], &[Instruction(400), Instruction(500)]);
+        check(&[1 << 63 | 500], &[Instruction(500)]);
     }
 
     #[test]

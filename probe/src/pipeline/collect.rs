@@ -10,7 +10,9 @@ use super::timeline::{Moment, Timeline};
 use super::unwinding::{Parts, Unwinding};
 use super::{LiveOptions, Message, Shared, Workers};
 use crate::kernel::{RawSample, Tables, attach::Batch, clock};
-use crate::profile::{Books, Command, Host, HostHandle, SampleType, Snapshot, Store, WalkEnd};
+use crate::profile::{
+    Books, Code, Command, Host, HostHandle, SampleType, Snapshot, Store, WalkEnd,
+};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -93,7 +95,11 @@ impl Collector {
         let naming =
             Naming::start(options.worker.clone(), Arc::clone(&workers.symbols), out.clone());
         Self {
-            books: Books { hz: options.hz, ..Books::default() },
+            books: Books {
+                hz: options.hz,
+                unwind_bytes_max: options.tables_bytes_max,
+                ..Books::default()
+            },
             options,
             store,
             host,
@@ -206,8 +212,7 @@ impl Collector {
     }
 
     fn add(&mut self, sample: &RawSample<'_>) {
-        count_end(&mut self.books, sample);
-        self.resolver.sample(sample, &mut self.store);
+        self.books.quality += self.resolver.sample(sample, &mut self.store);
     }
 
     /// Looks again at the samples that wait; with `give_up`, none waits any longer.
@@ -215,8 +220,7 @@ impl Collector {
         let Self { finisher, resolver, unwinding, books, store, .. } = self;
         let Some(unwinding) = unwinding else { return };
         finisher.retry((resolver, unwinding), give_up, |resolver, sample| {
-            count_end(books, sample);
-            resolver.sample(sample, store);
+            books.quality += resolver.sample(sample, store);
         });
     }
 
@@ -240,8 +244,12 @@ impl Collector {
             // Renumbered meanwhile: those frames have been asked for anew.
             return;
         }
-        for (frame, answer) in &named.frames {
-            match answer {
+        for (frame, code, names) in &named.frames {
+            // Known with the name, and not looked at again with the lines.
+            if *code != Code::default() {
+                self.store.set_code(frame, *code);
+            }
+            match names {
                 Ok(lines) => self.store.name(frame, lines),
                 Err(why) => self.store.unresolved(frame, *why),
             }
@@ -280,6 +288,7 @@ impl Collector {
             .chain(tables)
             .filter(|latency| latency.count > 0)
             .collect();
+        books.unwind_bytes = self.unwinding.as_ref().map_or(0, |unwinding| unwinding.table_bytes);
         books.own_cpu_percent = self.own.cpu_percent;
         books.bpf_cpu_percent = Some(self.own.bpf_percent);
         books.own_rss_bytes = self.own.rss_bytes;
@@ -301,12 +310,6 @@ impl Collector {
             self.ask();
         }
         self.finish_waiting(true);
-    }
-}
-
-fn count_end(books: &mut Books, sample: &RawSample<'_>) {
-    if let Some(count) = books.walk_ends.get_mut(sample.walk_end as usize) {
-        *count += 1;
     }
 }
 

@@ -19,6 +19,7 @@ mod drain;
 mod finish;
 mod naming;
 mod own;
+mod quality;
 mod resolve;
 mod table_builder;
 mod table_worker;

@@ -7,11 +7,10 @@ use crate::process::RegionFile;
 use crate::process::files::Opened;
 use crate::process::files::{Files, Proof};
 use crate::process::open::OpenError;
-use crate::profile::store::NamedLine;
 use crate::profile::{
-    BuildId, Frame, FrameKind, Latency, MappingHandle, MappingKind, Store, Text, Unresolved,
+    BuildId, Code, Frame, FrameKind, Latency, MappingHandle, MappingKind, Store, Text, Unresolved,
 };
-use crate::symbol::{self, Ask, Client, Detail, Identity, Object, ObjectKind};
+use crate::symbol::{self, Answer, Ask, Client, Detail, Identity, Names, Object, ObjectKind};
 use foldhash::HashMap;
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
@@ -98,7 +97,7 @@ pub(super) type Identified = ((u64, u64), BuildId);
 #[derive(Debug)]
 pub(super) struct Named {
     pub(super) epoch: u32,
-    pub(super) frames: Vec<(Frame, Result<Vec<NamedLine>, Unresolved>)>,
+    pub(super) frames: Vec<(Frame, Code, Names)>,
     /// A file that was known by device and inode has this build id.
     pub(super) identity: Option<Identified>,
     detail: Detail,
@@ -240,10 +239,13 @@ impl Symbolizer {
         let Found { answer, identity, has_lines } = self.find(&job);
         let took_ns = clock::monotonic_ns() - start_ns;
         let (epoch, detail) = (job.epoch, job.detail);
-        let mut frames: Vec<_> = job.frames.iter().copied().zip(answer).collect();
+        let found = answer.code.into_iter().zip(answer.names);
+        let frames = job.frames.iter().copied().zip(found);
+        let mut frames: Vec<_> =
+            frames.map(|(frame, (code, names))| (frame, code, names)).collect();
         if detail == Detail::Lines {
             // What has no lines keeps the name it has.
-            frames.retain(|(_, answer)| answer.is_ok());
+            frames.retain(|(_, _, names)| names.is_ok());
         } else if has_lines && self.lines.len() < LINES_QUEUE_LEN {
             job.detail = Detail::Lines;
             self.lines.push_back(job);
@@ -259,7 +261,10 @@ impl Symbolizer {
                 Found { answer, identity, has_lines }
             }
             Err(why) => {
-                Found { answer: vec![Err(why); job.frames.len()], identity: None, has_lines: false }
+                let count = job.frames.len();
+                let answer =
+                    Answer { names: vec![Err(why); count], code: vec![Code::default(); count] };
+                Found { answer, identity: None, has_lines: false }
             }
         }
     }
@@ -355,7 +360,7 @@ impl Symbolizer {
 
 /// What came of one request.
 struct Found {
-    answer: symbol::Answer,
+    answer: Answer,
     identity: Option<Identified>,
     has_lines: bool,
 }

@@ -1,12 +1,13 @@
 //! From addresses to frames, as they were mapped when the sample was taken.
 
 use super::catalog::Catalog;
+use super::quality;
 use crate::kernel::records::{ProcessRecord, What};
 use crate::kernel::{CodeAddress, RawSample};
 use crate::process::table::Who;
 use crate::process::{Cgroups, Change, Event, Proc, Region, RegionFile, Table, clock, maps, scan};
 use crate::profile::{
-    Frame, FrameKind, HostHandle, Place, Process, ProcessHandle, ProcessKey, Store, Text, WalkEnd,
+    Frame, FrameKind, HostHandle, Place, Process, ProcessHandle, ProcessKey, Quality, Store, Text,
 };
 use std::sync::Arc;
 
@@ -63,8 +64,8 @@ impl Resolver {
         self.processes.apply(Event { time_ns, pid, change });
     }
 
-    /// Adds a sample to the store.
-    pub(super) fn sample(&mut self, sample: &RawSample<'_>, store: &mut Store) {
+    /// Adds a sample to the store; gives what its stack is worth.
+    pub(super) fn sample(&mut self, sample: &RawSample<'_>, store: &mut Store) -> Quality {
         self.catalog.refresh(store);
         let key = ProcessKey {
             host: self.host,
@@ -76,9 +77,12 @@ impl Resolver {
         let thread = store.thread(process, sample.tid, sample.thread_name);
         let frames = self.frames(key, sample, store);
         let handles: Vec<_> = frames.into_iter().map(|frame| store.frame(frame)).collect();
+        let quality = quality::of(sample, &handles, store);
+        store.add_quality(process, quality);
         if let Some(stack) = store.stack(handles) {
             store.add(sample.time_ns, 0, (thread, stack, sample.cpu), 1);
         }
+        quality
     }
 
     fn process(
@@ -103,8 +107,7 @@ impl Resolver {
         })
     }
 
-    /// The frames of a sample, root first. Where a user stack is known to be
-    /// incomplete, it says so at its root.
+    /// The frames of a sample, root first: never none.
     fn frames(&mut self, key: ProcessKey, sample: &RawSample<'_>, store: &mut Store) -> Vec<Frame> {
         let Self { processes, catalog, .. } = self;
         let program = processes.find(who(sample));
@@ -122,7 +125,6 @@ impl Resolver {
         if frames.is_empty() {
             frames.push(Frame { kind: FrameKind::Marker, ..catalog.unknown(store) });
         }
-        let _ = WalkEnd::Root;
         frames
     }
 }

@@ -1,5 +1,7 @@
 //! What was counted and what was lost: the books must balance.
 
+use super::Quality;
+
 /// Why the walk of a user stack ended where it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WalkEnd {
@@ -168,8 +170,12 @@ pub struct Books {
     pub user: UserBooks,
     /// Sizes.
     pub tables: TableBooks,
-    /// How user stacks ended, in the order of [`WalkEnd::ALL`].
-    pub walk_ends: [u64; WalkEnd::COUNT],
+    /// How far user stacks can be trusted, of the whole machine.
+    pub quality: Quality,
+    /// Unwind tables that are loaded, in bytes.
+    pub unwind_bytes: u64,
+    /// How many may be.
+    pub unwind_bytes_max: u64,
     /// The tool's own latencies.
     pub latencies: Vec<Latency>,
     /// The tool's own CPU use in the last second, in % of one CPU: user-space

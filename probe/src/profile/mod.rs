@@ -17,6 +17,7 @@ pub mod handle;
 pub mod label;
 pub mod process;
 pub mod processes;
+pub mod quality;
 pub mod query;
 mod select;
 pub mod shelf;
@@ -40,6 +41,7 @@ pub use handle::{
 pub use label::Label;
 pub use process::{Host, Place, Process, ProcessKey, Thread};
 pub use processes::{ProcessRow, ProcessTable};
+pub use quality::{Call, Code, Quality, Verdict};
 pub use query::{Grouping, Query, Range, Scope};
 pub use shelf::Shelf;
 pub use slice::{Point, Slice};

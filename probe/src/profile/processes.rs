@@ -2,7 +2,7 @@
 
 use super::label::Labels;
 use super::select::Selector;
-use super::{FrameKind, Handle, ProcessKey, Query, Snapshot, StackHandle, Tables, Text};
+use super::{FrameKind, Handle, ProcessKey, Quality, Query, Snapshot, StackHandle, Tables, Text};
 
 /// One process incarnation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct ProcessRow {
     pub kernel: u64,
     /// How many of its threads were seen.
     pub threads: u32,
+    /// How far its stacks can be trusted, since it was first sampled.
+    pub quality: Quality,
     /// The function with the most self samples, and its samples.
     pub hottest: Option<(Text, u64)>,
 }
@@ -45,7 +47,7 @@ pub fn processes(snapshot: &Snapshot, query: &Query) -> ProcessTable {
     let selection = selector.select();
     let mut leaves = Leaves { tables, labels, by_label: Vec::new() };
     let mut rows = Vec::new();
-    for (((_, process), samples), threads) in
+    for (((handle, process), samples), threads) in
         tables.processes.iter().zip(selection.groups()).zip(threads)
     {
         if samples.is_empty() {
@@ -59,6 +61,7 @@ pub fn processes(snapshot: &Snapshot, query: &Query) -> ProcessTable {
             samples: leaf.sum,
             kernel: leaf.kernel,
             threads,
+            quality: tables.qualities.get(handle).copied().unwrap_or_default(),
             hottest: leaf.hottest,
         });
     }
@@ -140,7 +143,8 @@ mod tests {
         let snapshot = snapshot(&samples);
         let table = processes(&snapshot, &everything(&snapshot));
         let row = |row: &ProcessRow| {
-            let ProcessRow { key, name, place, samples, kernel, threads, hottest } = row;
+            let ProcessRow { key, name, place, samples, kernel, threads, quality: _, hottest } =
+                row;
             let (function, most) = hottest.clone().unwrap();
             let pid = key.pid;
             format!("{name}:{pid} {place} {samples} {kernel} {threads} {function}={most}")

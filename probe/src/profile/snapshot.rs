@@ -2,7 +2,7 @@
 
 use super::{
     Books, Frame, FrameHandle, Function, FunctionHandle, Host, HostHandle, Mapping, MappingHandle,
-    Naming, Process, ProcessHandle, Range, Shelf, Slice, StackHandle, StackNode, Symbol,
+    Naming, Process, ProcessHandle, Quality, Range, Shelf, Slice, StackHandle, StackNode, Symbol,
     SymbolHandle, Text, Thread, ThreadHandle,
 };
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub struct Tables {
     pub hosts: Shelf<HostHandle, Host>,
     /// Process incarnations.
     pub processes: Shelf<ProcessHandle, Process>,
+    /// How far the stacks of each can be trusted; as long as `processes`.
+    pub qualities: Shelf<ProcessHandle, Quality>,
     /// Threads.
     pub threads: Shelf<ThreadHandle, Thread>,
     /// Files and other code regions.

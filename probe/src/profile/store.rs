@@ -3,10 +3,10 @@
 
 use super::slice::{SLICE_NS, Series};
 use super::{
-    Books, Frame, FrameHandle, Function, FunctionHandle, Host, HostHandle, Line, Mapping,
-    MappingHandle, MappingKind, Moment, Naming, Point, Process, ProcessHandle, ProcessKey,
-    SampleType, Slice, Snapshot, StackHandle, StackTree, Symbol, SymbolHandle, Tables, Text,
-    Thread, ThreadHandle, Unresolved,
+    Books, Code, Frame, FrameHandle, Function, FunctionHandle, Handle as _, Host, HostHandle, Line,
+    Mapping, MappingHandle, MappingKind, Moment, Naming, Point, Process, ProcessHandle, ProcessKey,
+    Quality, SampleType, Slice, Snapshot, StackHandle, StackTree, Symbol, SymbolHandle, Tables,
+    Text, Thread, ThreadHandle, Unresolved,
 };
 use foldhash::HashMap;
 use std::collections::VecDeque;
@@ -65,6 +65,8 @@ pub struct Store {
     mappings: HashMap<MappingKind, MappingHandle>,
     frames: HashMap<Frame, FrameHandle>,
     functions: HashMap<Function, FunctionHandle>,
+    /// By frame; those beyond its end are unknown.
+    codes: Vec<Code>,
     unnamed: Vec<FrameHandle>,
     history: VecDeque<Arc<Slice>>,
     points: usize,
@@ -108,7 +110,11 @@ impl Store {
 
     /// The process incarnation with this key, made by `new` where it is unknown.
     pub fn process(&mut self, key: ProcessKey, new: impl FnOnce() -> Process) -> ProcessHandle {
-        *self.processes.entry(key).or_insert_with(|| self.tables.processes.push(new()))
+        let Self { processes, tables, .. } = self;
+        *processes.entry(key).or_insert_with(|| {
+            tables.qualities.push(Quality::default());
+            tables.processes.push(new())
+        })
     }
 
     /// Changes what is known about a process; nothing where it is forgotten.
@@ -319,6 +325,7 @@ impl Store {
     fn compact(&mut self) {
         let old = std::mem::take(&mut self.tables);
         let old_stacks = std::mem::take(&mut self.stacks);
+        let old_codes = std::mem::take(&mut self.codes);
         let history = std::mem::take(&mut self.history);
         self.processes.clear();
         self.threads.clear();
@@ -327,7 +334,7 @@ impl Store {
         self.mappings.clear();
         self.unnamed.clear();
         self.tables.hosts = old.hosts.clone();
-        let mut moved = Moved::new(&old, &old_stacks);
+        let mut moved = Moved::new(&old, &old_stacks, &old_codes);
         self.history = history.iter().map(|slice| Arc::new(moved.slice(slice, self))).collect();
         self.epoch += 1;
         self.compactions += 1;
@@ -371,15 +378,16 @@ impl Store {
 struct Moved<'a> {
     old: &'a Tables,
     old_stacks: &'a StackTree,
+    old_codes: &'a [Code],
     threads: HashMap<ThreadHandle, ThreadHandle>,
     stacks: HashMap<StackHandle, StackHandle>,
     frames: HashMap<FrameHandle, FrameHandle>,
 }
 
 impl<'a> Moved<'a> {
-    fn new(old: &'a Tables, old_stacks: &'a StackTree) -> Self {
+    fn new(old: &'a Tables, old_stacks: &'a StackTree, old_codes: &'a [Code]) -> Self {
         let (threads, stacks, frames) = Default::default();
-        Self { old, old_stacks, threads, stacks, frames }
+        Self { old, old_stacks, old_codes, threads, stacks, frames }
     }
 
     fn slice(&mut self, slice: &Slice, store: &mut Store) -> Slice {
@@ -398,6 +406,11 @@ impl<'a> Moved<'a> {
         let new = self.old.threads.get(handle).and_then(|thread| {
             let process = self.old.processes.get(thread.process)?;
             let process = store.process(process.key, || process.clone());
+            if let (Some(new), Some(old)) =
+                (store.tables.qualities.get_mut(process), self.old.qualities.get(thread.process))
+            {
+                *new = *old;
+            }
             let new = store.tables.threads.push(Thread { process, ..thread.clone() });
             store.threads.insert((process, thread.tid), new);
             Some(new)
@@ -430,6 +443,9 @@ impl<'a> Moved<'a> {
         let frame = Frame { mapping, ..*frame };
         let new = store.frame(frame);
         self.frames.insert(handle, new);
+        if let Some(code) = self.old_codes.get(handle.index()) {
+            store.keep_code(new, *code);
+        }
         match self.old.namings.get(handle)? {
             // Asked for under its old handles: it waits to be asked for again.
             Naming::Pending => return Some(new),
@@ -453,5 +469,6 @@ impl<'a> Moved<'a> {
     }
 }
 
+mod quality;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::wire::{Found, Label, Line, Op, Reply, Request};
 use super::worker::ARGUMENT;
 use super::{Answer, Ask, Detail, Identity, ObjectKind};
 use crate::profile::store::NamedLine;
-use crate::profile::{Function, Text, Unresolved};
+use crate::profile::{Code, Function, Text, Unresolved};
 use foldhash::HashMap;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -124,10 +124,13 @@ impl Client {
             }
             ObjectKind::Kernel { kallsyms } => (Op::Kernel, vec![kallsyms]),
         };
-        let mut answer = Vec::with_capacity(addresses.len());
+        let mut answer = Answer::default();
         for addresses in addresses.chunks(ADDRESSES_MAX) {
             let found = self.found(op, object.key, &files, addresses, detail);
-            answer.extend(found.into_iter().map(|found| named(found, &object.module)));
+            for (code, found) in found {
+                answer.code.push(code);
+                answer.names.push(named(found, &object.module));
+            }
         }
         answer
     }
@@ -180,12 +183,12 @@ impl Client {
         files: &[OwnedFd],
         addresses: &[u64],
         mut detail: Detail,
-    ) -> Vec<Found> {
+    ) -> Vec<(Code, Found)> {
         let files: Vec<_> = files.iter().take(DESCRIPTORS_MAX).map(OwnedFd::as_fd).collect();
         loop {
             match self.blamed.get(&key) {
                 Some(Blame { detail: Detail::Names, why }) => {
-                    return vec![Err(*why); addresses.len()];
+                    return nothing(*why, addresses);
                 }
                 Some(Blame { detail: Detail::Lines, .. }) => detail = Detail::Names,
                 None => {}
@@ -195,7 +198,7 @@ impl Client {
                 Ok(exchange) => return exchange.found,
                 // What debug information could not do, the symbol table may.
                 Err(_) if detail == Detail::Lines && self.blamed.contains_key(&key) => {}
-                Err(why) => return vec![Err(why); addresses.len()],
+                Err(why) => return nothing(why, addresses),
             }
         }
     }
@@ -320,7 +323,7 @@ impl Drop for Client {
 /// A whole answer, of one or more messages.
 #[derive(Debug, Default)]
 struct Exchange {
-    found: Vec<Found>,
+    found: Vec<(Code, Found)>,
     identity: Option<Result<Identity, Unresolved>>,
 }
 
@@ -348,6 +351,11 @@ impl Exchange {
         }
         Ok(this)
     }
+}
+
+/// The answer where there is none.
+fn nothing(why: Unresolved, addresses: &[u64]) -> Vec<(Code, Found)> {
+    vec![(Code::default(), Err(why)); addresses.len()]
 }
 
 /// The worker's words as text that is safe to show.

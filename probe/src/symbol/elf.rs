@@ -37,6 +37,19 @@ pub(super) struct Segment {
     pub(super) address: u64,
     /// `p_filesz`: how much of it is in the file, in bytes.
     pub(super) size: u64,
+    /// Whether it is mapped as code (`PF_X`).
+    executable: bool,
+}
+
+/// Whose instructions a file has (`e_machine`), as far as they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Machine {
+    /// x86-64 and its 32-bit ancestor.
+    X86,
+    /// 64-bit Arm.
+    Arm64,
+    /// Any other.
+    Other,
 }
 
 /// The headers of an ELF file, and the file.
@@ -45,6 +58,7 @@ pub(super) struct Elf {
     image: Image,
     endian: Endianness,
     is_64: bool,
+    machine: Machine,
     sections: Vec<(Box<[u8]>, Section)>,
     segments: Vec<Segment>,
 }
@@ -66,9 +80,9 @@ impl Elf {
         } else {
             headers::<FileHeader32<Endianness>>(&cache)
         };
-        let Headers { endian, sections, segments } = headers.ok_or(Unresolved::Limit)?;
+        let Headers { endian, machine, sections, segments } = headers.ok_or(Unresolved::Limit)?;
         drop(cache);
-        Ok(Self { image, endian, is_64, sections, segments })
+        Ok(Self { image, endian, is_64, machine, sections, segments })
     }
 
     /// The file.
@@ -87,6 +101,20 @@ impl Elf {
     #[must_use]
     pub(super) const fn is_64(&self) -> bool {
         self.is_64
+    }
+
+    /// Whose instructions it has.
+    #[must_use]
+    pub(super) const fn machine(&self) -> Machine {
+        self.machine
+    }
+
+    /// Whether an address is in an executable segment.
+    #[must_use]
+    pub(super) fn is_code(&self, address: u64) -> bool {
+        self.segments.iter().any(|segment| {
+            segment.executable && address.wrapping_sub(segment.address) < segment.size
+        })
     }
 
     /// The section with this name, if it has bytes in the file.
@@ -240,6 +268,7 @@ pub(super) fn malformed<E>(_error: E) -> Unresolved {
 
 struct Headers {
     endian: Endianness,
+    machine: Machine,
     sections: Vec<(Box<[u8]>, Section)>,
     segments: Vec<Segment>,
 }
@@ -281,9 +310,15 @@ fn headers<H: FileHeader<Endian = Endianness>>(cache: &ReadCache<Cursor>) -> Opt
             offset: segment.p_offset(endian).into(),
             address: segment.p_vaddr(endian).into(),
             size: segment.p_filesz(endian).into(),
+            executable: segment.p_flags(endian).contains(elf::PF_X),
         })
         .collect();
-    Some(Headers { endian, sections, segments })
+    let machine = match header.e_machine(endian) {
+        elf::EM_X86_64 | elf::EM_386 => Machine::X86,
+        elf::EM_AARCH64 => Machine::Arm64,
+        _ => Machine::Other,
+    };
+    Some(Headers { endian, machine, sections, segments })
 }
 
 /// Where `e_ident` says whether the file has 32 or 64 bits.

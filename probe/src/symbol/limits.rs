@@ -103,9 +103,13 @@ pub const RESTART_WINDOW: Duration = Duration::from_secs(60);
 /// Files remembered for having ended a worker.
 pub const BLAMED_MAX: usize = 4096;
 
+/// What is said of the code at one address, in bytes: a call and its target, and
+/// whether and where its function starts.
+const CODE_BYTES_MAX: usize = 1 + 8 + 1 + 8;
+
 /// The largest answer to one address, in bytes (see `wire`).
 pub const ANSWER_BYTES_MAX: usize =
-    2 + LINES_MAX * (16 + NAME_BYTES_MAX + MODULE_BYTES_MAX + PATH_BYTES_MAX);
+    CODE_BYTES_MAX + 2 + LINES_MAX * (16 + NAME_BYTES_MAX + MODULE_BYTES_MAX + PATH_BYTES_MAX);
 
 const _: () = assert!(8 * ADDRESSES_MAX + 64 <= MESSAGE_BYTES_MAX);
 const _: () = assert!(ANSWER_BYTES_MAX + 64 <= MESSAGE_BYTES_MAX);

@@ -16,6 +16,7 @@
 //! screen).
 
 mod bounds;
+mod calls;
 pub mod channel;
 mod client;
 mod debug_files;
@@ -40,7 +41,7 @@ pub use vdso::vdso_image;
 pub use worker::{ARGUMENT, worker_main};
 
 use crate::profile::store::NamedLine;
-use crate::profile::{BuildId, Text, Unresolved};
+use crate::profile::{BuildId, Code, Text, Unresolved};
 use std::os::fd::OwnedFd;
 
 /// How much is asked of a file.
@@ -95,8 +96,17 @@ pub struct Ask {
     pub detail: Detail,
 }
 
-/// One for each address: the functions there, innermost first, at least one.
-pub type Answer = Vec<Result<Vec<NamedLine>, Unresolved>>;
+/// The functions at an address, innermost first, at least one.
+pub type Names = Result<Vec<NamedLine>, Unresolved>;
+
+/// What was found: one of each for each address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The names.
+    pub names: Vec<Names>,
+    /// What the code there is; known for files, and with [`Detail::Names`] alone.
+    pub code: Vec<Code>,
+}
 
 /// What a file says that it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! One ELF file in the worker: its tables, each read when it is first needed.
 
 use super::bounds::Bounds;
+use super::calls::call_before;
 use super::demangle::{Name, demangle};
 use super::dwarf::{DebugInfo, Frame};
 use super::elf::Elf;
@@ -8,7 +9,7 @@ use super::functions::{Function, Functions};
 use super::limits::NAMES_KEPT_MAX;
 use super::wire::{Found, Label, Line};
 use super::{Detail, Identity};
-use crate::profile::{FrameKind, Unresolved};
+use crate::profile::{Call, Code, FrameKind, Unresolved};
 use foldhash::HashMap;
 use std::os::fd::OwnedFd;
 
@@ -106,7 +107,18 @@ impl Object {
                 return Ok(lines);
             }
         }
-        self.function(address).map(|line| vec![line])
+        self.function(address).map(|(_, line)| vec![line])
+    }
+
+    /// What the code at a file offset is.
+    pub(super) fn code(&mut self, offset: u64) -> Code {
+        let Some(address) = self.elf.address(offset) else { return Code::default() };
+        let start = self.function(address).ok().map(|(start, _)| start);
+        // Go's stacks begin in the middle of `goexit`, after a one-byte
+        // instruction that nothing ever ran.
+        let made_up = self.is_go && start == Some(address);
+        let call = if made_up { Call::Unknown } else { call_before(&self.elf, offset) };
+        Code { call, function: start.and_then(|start| self.elf.offset(start)) }
     }
 
     /// By debug information; none where there is none, or it is unreadable.
@@ -129,13 +141,14 @@ impl Object {
         let Frame { name, file, line } = frame;
         let found = match name {
             Some(name) => self.line(name.kind, Label::Name(name.bytes)),
-            None => self.function(address).ok()?,
+            None => self.function(address).ok()?.1,
         };
         Some(Line { line, file, ..found })
     }
 
-    /// By symbol table, then by unwind information.
-    fn function(&mut self, address: u64) -> Result<Line, Unresolved> {
+    /// Where the function starts, and its name: by symbol table, then by unwind
+    /// information.
+    fn function(&mut self, address: u64) -> Result<(u64, Line), Unresolved> {
         let Self { elf, debug, functions, names, .. } = self;
         let table = functions.get_or_insert_with(|| functions_of(elf, debug.as_ref()));
         let (failed, found) = match table {
@@ -160,11 +173,11 @@ impl Object {
             (Some((function, name)), start)
                 if start.is_none_or(|start| start <= function.address) =>
             {
-                Ok(self.line(name.kind, Label::Name(name.bytes)))
+                Ok((function.address, self.line(name.kind, Label::Name(name.bytes))))
             }
             (_, Some(start)) => {
                 let offset = self.elf.offset(start).unwrap_or(start);
-                Ok(self.line(FrameKind::Native, Label::Start(offset)))
+                Ok((start, self.line(FrameKind::Native, Label::Start(offset))))
             }
             (_, None) => Err(failed.unwrap_or(Unresolved::Stripped)),
         }

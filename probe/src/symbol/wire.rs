@@ -6,7 +6,9 @@
 //!
 //! ```text
 //! request  op:u8 detail:u8 key:u64 count:u16 address:u64 × count   + descriptors
-//! names    1:u8 count:u16 (reason:u8 | 0:u8 lines:u8 line × lines) × count
+//! names    1:u8 count:u16 (code found) × count
+//!   code   (0:u8 unknown | 1:u8 none | 2:u8 indirect | 3:u8 target:u64) (0:u8 | 1:u8 start:u64)
+//!   found  reason:u8 | 0:u8 lines:u8 line × lines
 //!   line   kind:u8 line:u32 label file:opt module:opt
 //!   label  1:u8 text | 2:u8 offset:u64
 //!   text   len:u16 bytes      opt  len:u16 bytes, where 0 is none
@@ -19,7 +21,7 @@ use super::limits::{
     NAME_BYTES_MAX, PATH_BYTES_MAX,
 };
 use super::{Detail, Identity};
-use crate::profile::{BuildId, FrameKind, Unresolved};
+use crate::profile::{BuildId, Call, Code, FrameKind, Unresolved};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +78,8 @@ pub(super) type Found = Result<Vec<Line>, Unresolved>;
 /// A reply. Several [`Reply::Names`] together answer one request, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
-    /// The next addresses' names; never empty.
-    Names(Vec<Found>),
+    /// What the next addresses' code is, and their names; never empty.
+    Names(Vec<(Code, Found)>),
     /// What the file is.
     Identity(Result<Identity, Unresolved>),
 }
@@ -135,8 +137,8 @@ impl Reply {
         match self {
             Self::Names(answers) => {
                 let mut names = Names::default();
-                for found in answers {
-                    names.push(found);
+                for (code, found) in answers {
+                    names.push(*code, found);
                 }
                 names.take()
             }
@@ -168,8 +170,10 @@ impl Reply {
                 if count == 0 || count > ADDRESSES_MAX {
                     return None;
                 }
-                let found = (0..count).map(|_| decode_found(&mut input)).collect::<Option<_>>()?;
-                input.end(Self::Names(found))
+                let places = (0..count)
+                    .map(|_| Some((decode_code(&mut input)?, decode_found(&mut input)?)))
+                    .collect::<Option<_>>()?;
+                input.end(Self::Names(places))
             }
             2 => {
                 let identity = decode_result(&mut input, decode_identity)?;
@@ -188,9 +192,10 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Adds the next address's names.
-    pub(super) fn push(&mut self, found: &Found) {
+    /// Adds the next address's code and names.
+    pub(super) fn push(&mut self, code: Code, found: &Found) {
         self.count += 1;
+        encode_code(&mut self.bytes, code);
         encode_found(&mut self.bytes, found);
     }
 
@@ -215,6 +220,21 @@ impl Names {
         out.extend(bytes);
         out
     }
+}
+
+fn encode_code(out: &mut Vec<u8>, code: Code) {
+    let Code { call, function } = code;
+    match call {
+        Call::Unknown => out.push(0),
+        Call::Missing => out.push(1),
+        Call::Indirect => out.push(2),
+        Call::Direct(target) => {
+            out.push(3);
+            out.extend(target.to_le_bytes());
+        }
+    }
+    out.push(u8::from(function.is_some()));
+    out.extend(function.into_iter().flat_map(u64::to_le_bytes));
 }
 
 fn encode_found(out: &mut Vec<u8>, found: &Found) {
@@ -281,6 +301,22 @@ fn decode_result<'a, T>(
     Unresolved::ALL.into_iter().find(|why| reason_code(*why) == code).map(Err)
 }
 
+fn decode_code(input: &mut Input<'_>) -> Option<Code> {
+    let call = match input.u8()? {
+        0 => Call::Unknown,
+        1 => Call::Missing,
+        2 => Call::Indirect,
+        3 => Call::Direct(input.u64()?),
+        _ => return None,
+    };
+    let function = match input.u8()? {
+        0 => None,
+        1 => Some(input.u64()?),
+        _ => return None,
+    };
+    Some(Code { call, function })
+}
+
 fn decode_found(input: &mut Input<'_>) -> Option<Found> {
     decode_result(input, |input| {
         let count = usize::from(input.u8()?);
@@ -343,7 +379,15 @@ mod tests {
         };
         let start = Line { label: Label::Start(0x1000), file: None, ..line.clone() };
         let found = Ok(vec![line, start]);
-        Reply::Names(vec![found, Err(Unresolved::Stripped)])
+        let direct = Code { call: Call::Direct(u64::MAX), function: Some(0x1000) };
+        let indirect = Code { call: Call::Indirect, function: None };
+        let none = Code { call: Call::Missing, function: Some(0) };
+        Reply::Names(vec![
+            (direct, found),
+            (Code::default(), Err(Unresolved::Stripped)),
+            (indirect, Err(Unresolved::Limit)),
+            (none, Err(Unresolved::Limit)),
+        ])
     }
 
     #[test]
@@ -382,6 +426,16 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_of_call_that_does_not_exist_is_malformed() {
+        let code = Code { call: Call::Missing, function: None };
+        let bytes = Reply::Names(vec![(code, Err(Unresolved::Stripped))]).encode();
+        assert_eq!(bytes, [1, 1, 0, 1, 0, 2]);
+        assert_eq!(Reply::decode(&[1, 1, 0, 4, 0, 2]), None);
+        assert_eq!(Reply::decode(&[1, 1, 0, 1, 2, 2]), None);
+        assert_eq!(Reply::decode(&[1, 1, 0, 3, 0, 2]), None);
+    }
+
+    #[test]
     fn the_largest_answer_fits_a_message() {
         let line = Line {
             label: Label::Name(vec![b'n'; 10 * NAME_BYTES_MAX]),
@@ -390,7 +444,8 @@ mod tests {
             file: Some(vec![b'f'; 10 * PATH_BYTES_MAX]),
             module: Some(vec![b'm'; 10 * MODULE_BYTES_MAX]),
         };
-        let reply = Reply::Names(vec![Ok(vec![line; 10 * LINES_MAX])]);
+        let code = Code { call: Call::Direct(u64::MAX), function: Some(u64::MAX) };
+        let reply = Reply::Names(vec![(code, Ok(vec![line; 10 * LINES_MAX]))]);
         let bytes = reply.encode();
         assert!(bytes.len() <= super::super::limits::ANSWER_BYTES_MAX + 3);
         assert!(Reply::decode(&bytes).is_some());

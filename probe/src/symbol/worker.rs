@@ -9,7 +9,7 @@ use super::kallsyms::Kallsyms;
 use super::limits::{CACHE_BYTES_MAX, OBJECTS_MAX};
 use super::object::Object;
 use super::wire::{Found, Names, Op, Reply, Request};
-use crate::profile::Unresolved;
+use crate::profile::{Code, Unresolved};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
@@ -55,7 +55,7 @@ fn answer(socket: &impl AsFd, entry: &mut Entry, request: &Request) -> io::Resul
     }
     let mut names = Names::default();
     for address in &request.addresses {
-        names.push(&entry.find(*address, request.detail));
+        names.push(entry.code(*address, request.detail), &entry.find(*address, request.detail));
         if names.is_full() {
             send(socket, &names.take(), &[], None)?;
         }
@@ -91,6 +91,14 @@ impl Entry {
                 kallsyms.find(address).map(|line| vec![line]).ok_or(Unresolved::Stripped)
             }
             Self::Failed(why) => Err(*why),
+        }
+    }
+
+    /// Only with names: lines are asked for later, and the code stays what it is.
+    fn code(&mut self, address: u64, detail: Detail) -> Code {
+        match self {
+            Self::File(object) if detail == Detail::Names => object.code(address),
+            Self::File(_) | Self::Kernel(_) | Self::Failed(_) => Code::default(),
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn misbehave(how: &str) -> ! {
     match how {
         // The second byte is the detail.
         "die-of-lines" if request[1] == 0 => {
-            let mut answer = vec![1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 5, 0];
+            let mut answer = vec![1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 5, 0];
             answer.extend(b"named");
             answer.extend([0; 4]);
             rustix::io::write(socket.as_fd(), &answer).unwrap();
@@ -51,6 +51,11 @@ pub(crate) fn misbehave(how: &str) -> ! {
         },
         "nonsense" => {
             rustix::io::write(socket.as_fd(), &request[..count]).unwrap();
+            let _ = socket.read(&mut request);
+        }
+        // An answer for one address, with a kind of call that does not exist.
+        "wrong-call" => {
+            rustix::io::write(socket.as_fd(), &[1, 1, 0, 9, 0, 1]).unwrap();
             let _ = socket.read(&mut request);
         }
         _ => {}
@@ -92,7 +97,7 @@ fn old_files_are_forgotten() {
     for _ in 0..3 * OBJECTS_MAX {
         let request = ask(&library, &[start], Detail::Lines);
         last_key = request.object.key;
-        assert_eq!(outer_names(&client.ask(request)), ["hidden"]);
+        assert_eq!(outer_names(&client.ask(request).names), ["hidden"]);
     }
     // The worker forgets after it has answered; another answer shows that it has.
     let mut last = ask(&library, &[start], Detail::Names);
@@ -109,10 +114,10 @@ fn truncated_files() {
     let mut client = client();
     for n in 0..200 {
         let cut = scratch.write("cut.so", &whole[..whole.len() * n / 200]);
-        let answer = client.ask(ask(&cut, &[start, 1, u64::MAX], Detail::Lines));
+        let answer = client.ask(ask(&cut, &[start, 1, u64::MAX], Detail::Lines)).names;
         assert_eq!(answer.len(), 3);
     }
-    let answer = client.ask(ask(&library, &[start], Detail::Names));
+    let answer = client.ask(ask(&library, &[start], Detail::Names)).names;
     assert_eq!(outer_names(&answer), ["hidden"]);
     assert_eq!(client.stats().starts, 1);
 }
@@ -141,7 +146,7 @@ fn flipped_bytes() {
             bytes[at] = random.to_le_bytes()[0];
         }
         let flipped = scratch.write("flipped.so", bytes);
-        let answer = client.ask(ask(&flipped, &[start, start + 100], Detail::Lines));
+        let answer = client.ask(ask(&flipped, &[start, start + 100], Detail::Lines)).names;
         assert_eq!(answer.len(), 2);
     }
     assert_eq!(client.stats().starts, 1, "{:?}", client.stats());
@@ -161,7 +166,7 @@ fn a_section_that_claims_too_much() {
         bytes[at + 8..at + 16].copy_from_slice(&u64::to_le_bytes(claim));
         let bomb = scratch.write("bomb.so", &bytes);
         let mut client = client();
-        let answer = client.ask(ask(&bomb, &[start], Detail::Lines));
+        let answer = client.ask(ask(&bomb, &[start], Detail::Lines)).names;
         assert_eq!(outer_names(&answer), ["hidden"], "{claim}");
         assert_eq!(answer[0].as_ref().unwrap()[0].line, 0);
         assert_eq!(client.stats().starts, 1);
@@ -178,7 +183,7 @@ fn a_name_of_megabytes_is_cut() {
     run("cc", &["-shared", "-nostdlib", "-o", text(&library), text(&source)]);
     let (start, _) = place(&library, &name);
     let mut client = client();
-    let found = client.ask(ask(&library, &[start], Detail::Lines)).remove(0).unwrap();
+    let found = client.ask(ask(&library, &[start], Detail::Lines)).names.remove(0).unwrap();
     let function = found[0].function.name.as_str();
     assert!(function.starts_with("_ZN1a1a") && function.ends_with('…'));
     assert!(client.stats().resident_bytes < 20 << 20, "{:?}", client.stats());
@@ -189,13 +194,13 @@ fn what_is_no_elf_file() {
     let mut client = client();
     for content in [&b""[..], b"#!/bin/sh\n", b"\x7fELF", &[0; 4096], &[0xff; 4096]] {
         let file = scratch.write("file", content);
-        let answer = client.ask(ask(&file, &[0, 64], Detail::Lines));
+        let answer = client.ask(ask(&file, &[0, 64], Detail::Lines)).names;
         assert_eq!(answer, [Err(Unresolved::Limit), Err(Unresolved::Limit)]);
     }
     let sparse = scratch.write("sparse", b"\x7fELF\x02\x01\x01");
     fs::File::options().write(true).open(&sparse).unwrap().set_len(1 << 36).unwrap();
     for file in [Path::new("/dev/zero"), Path::new("/proc"), &sparse] {
-        let answer = client.ask(ask(file, &[0], Detail::Lines));
+        let answer = client.ask(ask(file, &[0], Detail::Lines)).names;
         assert!(matches!(answer[..], [Err(_)]), "{answer:?}");
     }
     assert_eq!(client.stats().starts, 1);
@@ -210,14 +215,14 @@ fn check_replaced(how: &str, why: Unresolved) -> Client {
     let mut client = client_of(&scratch, how, 1);
     let culprit = ask(&library, &[start, start], Detail::Names);
     let key = culprit.object.key;
-    assert_eq!(client.ask(culprit), [Err(why), Err(why)]);
-    let other = client.ask(ask(&library, &[start], Detail::Names));
+    assert_eq!(client.ask(culprit).names, [Err(why), Err(why)]);
+    let other = client.ask(ask(&library, &[start], Detail::Names)).names;
     assert_eq!(outer_names(&other), ["inner"]);
     // The culprit is not tried again.
     let mut again = ask(&library, &[start], Detail::Lines);
     again.object = Object { key, ..again.object };
     let requests = client.stats().requests;
-    assert_eq!(client.ask(again), [Err(why)]);
+    assert_eq!(client.ask(again).names, [Err(why)]);
     let stats = client.stats();
     assert_eq!((stats.requests, stats.starts, stats.blamed), (requests, 2, 1));
     client
@@ -233,6 +238,7 @@ fn a_worker_that_hangs_is_replaced() {
 
 fn a_worker_that_talks_nonsense() {
     assert_eq!(check_replaced("nonsense", Unresolved::Limit).stats().nonsense, 1);
+    assert_eq!(check_replaced("wrong-call", Unresolved::Limit).stats().nonsense, 1);
 }
 
 fn a_worker_killed_while_idle() {
@@ -246,7 +252,7 @@ fn a_worker_killed_while_idle() {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     let mut dead = [rustix::event::PollFd::new(&handle, rustix::event::PollFlags::IN)];
     rustix::event::poll(&mut dead, None).unwrap();
-    let answer = client.ask(ask(&library, &[start], Detail::Names));
+    let answer = client.ask(ask(&library, &[start], Detail::Names)).names;
     assert_eq!(outer_names(&answer), ["inner"]);
     assert_eq!((client.stats().starts, client.stats().blamed), (2, 0));
 }
@@ -256,7 +262,7 @@ fn names_come_where_lines_kill() {
     let library = scratch.compile("cc", C, "library.so", &[]);
     let mut client = client_of(&scratch, "die-of-lines", 2);
     let request = ask(&library, &[1], Detail::Lines);
-    assert_eq!(outer_names(&client.ask(request)), ["named"]);
+    assert_eq!(outer_names(&client.ask(request).names), ["named"]);
     let stats = client.stats();
     assert_eq!((stats.deaths, stats.starts, stats.blamed), (1, 2, 1));
 }
@@ -266,7 +272,7 @@ fn restarts_have_an_end() {
     let library = scratch.compile("cc", C, "library.so", &[]);
     let mut client = client_of(&scratch, "die", 1000);
     for _ in 0..RESTARTS_MAX + 5 {
-        assert_eq!(client.ask(ask(&library, &[1], Detail::Names)), [Err(Unresolved::Limit)]);
+        assert_eq!(client.ask(ask(&library, &[1], Detail::Names)).names, [Err(Unresolved::Limit)]);
     }
     let stats = client.stats();
     assert_eq!((stats.starts, stats.deaths), (RESTARTS_MAX as u64, RESTARTS_MAX as u64));

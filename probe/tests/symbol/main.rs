@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics fails")]
 
+mod calls;
 mod faults;
 mod names;
 mod support;
@@ -21,13 +22,14 @@ fn main() -> ExitCode {
         [faults::ARGUMENT, how, ARGUMENT] => faults::misbehave(how),
         _ => {}
     }
-    let trials = names::TESTS.iter().chain(faults::TESTS).map(|(name, needs, test)| {
-        let missing = needs.iter().any(|tool| !support::has(tool));
-        Trial::test(*name, || {
-            test();
-            Ok(())
-        })
-        .with_ignored_flag(missing)
-    });
+    let trials =
+        names::TESTS.iter().chain(calls::TESTS).chain(faults::TESTS).map(|(name, needs, test)| {
+            let missing = needs.iter().any(|tool| !support::has(tool));
+            Trial::test(*name, || {
+                test();
+                Ok(())
+            })
+            .with_ignored_flag(missing)
+        });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }

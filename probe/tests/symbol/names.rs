@@ -71,7 +71,7 @@ fn lines_have_the_inlined_functions() {
         let library = scratch.compile("cc", C, "library.so", flags);
         let (start, size) = place(&library, "outer");
         let addresses: Vec<_> = (start..start + size).collect();
-        let answer = client().ask(ask(&library, &addresses, Detail::Lines));
+        let answer = client().ask(ask(&library, &addresses, Detail::Lines)).names;
         let inlined = answer.iter().flatten().find(|lines| lines.len() == 2).unwrap();
         let names: Vec<_> = inlined.iter().map(|line| line.function.name.as_str()).collect();
         assert_eq!(names, ["middle", "outer"], "{flags:?}");
@@ -141,7 +141,7 @@ fn a_separate_debug_file_has_the_names() {
         assert!(!identity.is_go && !identity.has_debug_info);
         assert!(candidates(&identity, &library).contains(&debug));
         request.object.kind = ObjectKind::File { file, debug: vec![open(&library), open(&debug)] };
-        let found = client.ask(request).remove(0).unwrap();
+        let found = client.ask(request).names.remove(0).unwrap();
         let function = &found[0].function;
         assert_eq!((function.name.as_str(), found[0].line), ("hidden", 8), "{id}");
     }
@@ -157,7 +157,7 @@ fn a_debug_file_of_another_build() {
         let mut request = ask(&library, &[start], Detail::Names);
         request.object.kind =
             ObjectKind::File { file: open(&library), debug: vec![open(&other_copy)] };
-        let names = outer_names(&client().ask(request));
+        let names = outer_names(&client().ask(request).names);
         assert_eq!(names, [format!("library.so!fn_{start:x}")], "{id}");
     }
 }
@@ -217,7 +217,7 @@ fn every_function_of_this_program() {
     });
     let (addresses, mangled): (Vec<_>, Vec<_>) = functions.unzip();
     assert!(addresses.len() > 1000);
-    let answer = client().ask(ask(&path, &offsets(&path, &addresses), Detail::Names));
+    let answer = client().ask(ask(&path, &offsets(&path, &addresses), Detail::Names)).names;
     assert_eq!(answer.len(), addresses.len());
     for (found, mangled) in answer.iter().zip(mangled) {
         let function = &found.as_ref().unwrap()[0].function;
@@ -233,7 +233,7 @@ fn libc_is_named_all_over() {
     check(&path, malloc, "malloc", FrameKind::Native);
     let addresses: Vec<_> = (0..4000).map(|n| malloc - 200_000 + n * 100).collect();
     let mut client = client();
-    let answer = client.ask(ask(&path, &addresses, Detail::Names));
+    let answer = client.ask(ask(&path, &addresses, Detail::Names)).names;
     assert_eq!(answer.len(), addresses.len());
     let mut unnamed = 0;
     for (name, address) in outer_names(&answer).iter().zip(&addresses) {
@@ -261,10 +261,10 @@ fn the_kernel_is_named() {
     };
     let mut client = client();
     if address == 0 {
-        assert_eq!(outer_names(&client.ask(request())), ["[denied]"; 3]);
+        assert_eq!(outer_names(&client.ask(request()).names), ["[denied]"; 3]);
         return;
     }
-    let answer = client.ask(request());
+    let answer = client.ask(request()).names;
     assert_eq!(outer_names(&answer), ["schedule", "schedule", "[stripped]"]);
     let function = &answer[0].as_ref().unwrap()[0].function;
     assert_eq!((function.kind, function.module.as_str()), (FrameKind::Kernel, "kernel"));
@@ -285,7 +285,8 @@ fn the_vdso_is_named() {
         kind: ObjectKind::File { file: vdso_image().unwrap(), debug: Vec::new() },
         module: Text::from("[vdso]"),
     };
-    let answer = client().ask(Ask { object, addresses: vec![address], detail: Detail::Lines });
+    let answer =
+        client().ask(Ask { object, addresses: vec![address], detail: Detail::Lines }).names;
     assert_eq!(outer_names(&answer), ["clock_gettime"]);
 }
 
@@ -309,8 +310,8 @@ fn many_addresses_come_back_in_order() {
     let expected: Vec<_> = (0..count).map(|n| symbols[n % 4]).collect();
     let mut client = client();
     let mut request = ask(&library, &addresses, Detail::Lines);
-    assert_eq!(outer_names(&client.ask(request)), expected);
+    assert_eq!(outer_names(&client.ask(request).names), expected);
     request = ask(&library, &[], Detail::Names);
-    assert_eq!(client.ask(request), []);
+    assert_eq!(client.ask(request).names, []);
     assert_eq!(client.stats().starts, 1);
 }

@@ -3,7 +3,7 @@
 
 use probe::profile::store::NamedLine;
 use probe::profile::{Text, Unresolved};
-use probe::symbol::{Answer, Ask, Client, Detail, Object, ObjectKind};
+use probe::symbol::{Ask, Client, Detail, Names, Object, ObjectKind};
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -161,11 +161,11 @@ pub(crate) fn look_up(
     address: u64,
     detail: Detail,
 ) -> Result<Vec<NamedLine>, Unresolved> {
-    client().ask(ask(path, &[address], detail)).remove(0)
+    client().ask(ask(path, &[address], detail)).names.remove(0)
 }
 
 /// The outermost functions' names, or the reason in brackets.
-pub(crate) fn outer_names(answer: &Answer) -> Vec<String> {
+pub(crate) fn outer_names(answer: &[Names]) -> Vec<String> {
     answer
         .iter()
         .map(|found| match found {

@@ -1,6 +1,6 @@
 //! What the store keeps, ages out and counts.
 
-use super::super::{FrameKind, Place};
+use super::super::{Call, FrameKind, Place, Verdict, WalkEnd};
 use super::*;
 
 fn store(budget: Budget) -> (Store, HostHandle) {
@@ -103,4 +103,37 @@ fn names_survive_compaction_and_find_their_frame() {
     store.unresolved(&unnamed[1], Unresolved::Stripped);
     let new: Vec<_> = store.take_unnamed().iter().map(|frame| frame.address).collect();
     assert_eq!(new, [6, 5]);
+}
+
+#[test]
+fn quality_survives_compaction() {
+    let (mut store, host) = store(Budget { slices: 10, stacks: 3, ..Budget::default() });
+    add(&mut store, host, 6, &[8, 9], 0);
+    add(&mut store, host, 7, &[1, 2], 12 * SLICE_NS);
+    let mut one = Quality::default();
+    one.count_end(WalkEnd::Root);
+    one.count_frame(Verdict::Wrong);
+    let seven = ProcessHandle::from_index(1);
+    store.add_quality(ProcessHandle::from_index(0), one);
+    store.add_quality(seven, one);
+    store.add_quality(seven, one);
+    let frame = |store: &Store, address| {
+        let found = store.tables.frames.iter().find(|(_, frame)| frame.address == address);
+        found.map(|(handle, frame)| (handle, *frame)).unwrap()
+    };
+    let (caller, row) = frame(&store, 1);
+    assert_eq!(store.judge(caller, None), Verdict::Unchecked);
+    store.set_code(&row, Code { call: Call::Missing, function: None });
+    assert_eq!(store.judge(caller, None), Verdict::Wrong);
+    let epoch = store.epoch();
+    store.age(13 * SLICE_NS);
+    assert!(store.epoch() > epoch);
+    // The other process has no sample left.
+    let qualities: Vec<_> = store.tables.qualities.iter().map(|(_, row)| *row).collect();
+    let mut two = one;
+    two += one;
+    assert_eq!(qualities, [two]);
+    let (caller, _) = frame(&store, 1);
+    assert_eq!(store.judge(caller, None), Verdict::Wrong);
+    assert_eq!(store.judge(frame(&store, 2).0, None), Verdict::Unchecked);
 }
