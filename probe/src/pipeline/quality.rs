@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn return_addresses_are_checked_by_the_frame_above() {
-        let mut store = Store::new(Budget::default(), Vec::new(), Moment::default());
+        let mut store = Store::new(Budget::default(), Vec::new());
         let kind = MappingKind::File { build_id: None, device_inode: (1, 2) };
         let mapping = store.mapping(&Mapping { kind, path: "/bin/x".into() });
         // Functions start at hundreds. 101 calls 200, 201 calls a register, 301
