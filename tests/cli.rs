@@ -56,6 +56,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the harness takes what may stop")]
 fn usage_errors_take_one_line() -> Result<(), Stopped> {
     let check = |line: &str, said: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();

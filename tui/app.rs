@@ -12,6 +12,7 @@ pub use flame::FlamePane;
 pub use prompt::Prompt;
 
 use crate::action::{Action, Motion, Tab};
+use crate::costs::Costs;
 use crate::counters::{self, Section};
 use crate::effect::{Effect, Exit};
 use crate::event::{Event, Signal};
@@ -129,8 +130,8 @@ pub struct App {
     pub processes: ProcessPane,
     /// How far the diagnostics are scrolled.
     pub diagnostics_offset: u16,
-    /// How long the last view took to compute, in ns.
-    pub compute_ns: u64,
+    /// What the screen itself costs.
+    pub costs: Costs,
     work: Work,
     generation: u64,
 }
@@ -156,7 +157,7 @@ impl App {
             flame: FlamePane::default(),
             processes: Pane::default(),
             diagnostics_offset: 0,
-            compute_ns: 0,
+            costs: Costs::default(),
             work: Work::Idle,
             generation: 0,
         }
@@ -176,7 +177,7 @@ impl App {
     pub fn sections(&self) -> Vec<Section> {
         let mut sections =
             self.newest.iter().flat_map(|newest| counters::sections(newest)).collect::<Vec<_>>();
-        sections.push(counters::screen(self.compute_ns));
+        sections.push(counters::screen(&self.costs));
         sections.extend(self.newest.as_deref().and_then(quality::least_complete));
         sections
     }
@@ -210,6 +211,10 @@ impl App {
                 vec![Effect::Draw]
             }
             Event::Computed(view) => self.computed(*view),
+            Event::Drawn(took_ns) => {
+                self.costs.draw.record(took_ns);
+                Vec::new()
+            }
             Event::Signal(Signal::End(number)) => vec![Effect::Exit(Exit::Signal(number))],
             Event::Signal(Signal::Suspend) => vec![Effect::Suspend],
             Event::Signal(Signal::Continue) => vec![Effect::Repaint],
@@ -363,7 +368,7 @@ impl App {
         let mut effects = Vec::new();
         if generation == self.generation {
             self.pulse = pulse;
-            self.compute_ns = took_ns;
+            self.costs.view.record(took_ns);
             match data {
                 Data::Top(table) => self.top.table = Some(table),
                 Data::Flame(tree) => self.flame.set_tree(tree),

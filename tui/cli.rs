@@ -143,8 +143,8 @@ struct SamplingArgs {
 }
 
 /// What to sample, and how.
-fn sampling(args: SamplingArgs, run: Vec<OsString>) -> Result<Sampling, clap::Error> {
-    let SamplingArgs { hz, pid, with_self, table_memory, ring_bytes } = args;
+fn sampling(args: &SamplingArgs, run: Vec<OsString>) -> Result<Sampling, clap::Error> {
+    let SamplingArgs { hz, pid, with_self, table_memory, ring_bytes } = *args;
     let target = match pid {
         Some(_) if !run.is_empty() => {
             return Err(conflict("--pid cannot be used with a command to start"));
@@ -214,7 +214,7 @@ impl Cli {
         let interval = interval.unwrap_or(INTERVAL_DEFAULT);
         let filter = filter.unwrap_or_default();
         let on_screen = task == Task::Screen;
-        let sampling = Sampling { on_screen, ..sampling(args, run)? };
+        let sampling = Sampling { on_screen, ..sampling(&args, run)? };
         Ok(Options { task, sampling, window, interval, theme, filter, stats_json })
     }
 }

@@ -1,9 +1,10 @@
 //! The books in words: the diagnostics screen and `--stats-json` are made from
 //! the same list, so that neither can forget a counter.
 
+use crate::costs::Costs;
 use crate::format::{self, count, duration_ns, percent_of};
 use crate::quality;
-use probe::profile::{Books, KernelBooks, Snapshot, TableBooks, Unresolved, UserBooks};
+use probe::profile::{Books, KernelBooks, Latency, Snapshot, TableBooks, Unresolved, UserBooks};
 use serde_json::{Map, Value, json};
 
 /// The columns that a section takes on the screen.
@@ -106,16 +107,6 @@ pub fn sections(snapshot: &Snapshot) -> Vec<Section> {
         tone,
         ..Entry::new("lost_share", format!("{}%", percent_of(lost)), json!(lost))
     });
-    let latencies = latencies.iter().map(|latency| {
-        let text = format!("{} / {}", duration_ns(latency.p50_ns), duration_ns(latency.p99_ns));
-        let value = json!({
-            "count": latency.count,
-            "p50_ns": latency.p50_ns,
-            "p99_ns": latency.p99_ns,
-            "max_ns": latency.max_ns,
-        });
-        Entry::new(latency.part, text, value)
-    });
     let unwind =
         format!("{} of {}", format::bytes(*unwind_bytes), format::bytes(*unwind_bytes_max));
     let mut tables = table_entries(tables);
@@ -129,8 +120,19 @@ pub fn sections(snapshot: &Snapshot) -> Vec<Section> {
         stacks,
         quality,
         Section { title: "tables", entries: tables },
-        Section { title: "latencies", entries: latencies.collect() },
+        Section { title: "latencies", entries: latencies.iter().map(latency_entry).collect() },
     ]
+}
+
+fn latency_entry(latency: &Latency) -> Entry {
+    let text = format!("{} / {}", duration_ns(latency.p50_ns), duration_ns(latency.p99_ns));
+    let value = json!({
+        "count": latency.count,
+        "p50_ns": latency.p50_ns,
+        "p99_ns": latency.p99_ns,
+        "max_ns": latency.max_ns,
+    });
+    Entry::new(latency.part, text, value)
 }
 
 fn kernel_entries(books: &KernelBooks) -> Vec<Entry> {
@@ -205,11 +207,10 @@ fn table_entries(books: &TableBooks) -> Vec<Entry> {
     ]
 }
 
-/// What only the screen knows.
+/// What the screen itself costs: median and 99th percentile.
 #[must_use]
-pub fn screen(compute_ns: u64) -> Section {
-    let entries = vec![Entry::new("view", duration_ns(compute_ns), json!(compute_ns))];
-    Section { title: "screen", entries }
+pub fn screen(costs: &Costs) -> Section {
+    Section { title: "screen", entries: costs.latencies().iter().map(latency_entry).collect() }
 }
 
 /// The books as one JSON object.

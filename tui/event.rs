@@ -26,6 +26,8 @@ pub enum Event {
     Ended(String),
     /// The view worker is done.
     Computed(Box<View>),
+    /// A frame was drawn and written, in so many ns.
+    Drawn(u64),
     /// Somebody sent a signal.
     Signal(Signal),
     /// The terminal is gone.

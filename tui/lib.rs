@@ -13,6 +13,7 @@ pub mod action;
 pub mod app;
 pub mod cli;
 pub mod color;
+pub mod costs;
 pub mod counters;
 pub mod effect;
 pub mod event;

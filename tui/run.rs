@@ -42,7 +42,9 @@ where
     let mut started: Option<Running> = None;
     let mut frames = Frames { drawn_at: None, wanted: true };
     loop {
-        frames.draw(&app, terminal)?;
+        if let Some(took_ns) = frames.draw(&app, terminal)? {
+            app.update(Event::Drawn(took_ns));
+        }
         let event = tokio::select! {
             event = events.recv() => event.unwrap_or(Event::HungUp),
             found = &mut source, if started.is_none() => {
@@ -116,18 +118,21 @@ impl Frames {
         self.drawn_at.map_or_else(Instant::now, |at| at + FRAME_TIME)
     }
 
-    fn draw<B>(&mut self, app: &App, terminal: &mut Terminal<B>) -> Result<()>
+    /// Draws where it is time to, and gives how long that took, in ns.
+    fn draw<B>(&mut self, app: &App, terminal: &mut Terminal<B>) -> Result<Option<u64>>
     where
         B: Backend,
         B::Error: Send + Sync + 'static,
     {
-        if self.wanted && self.due() <= Instant::now() {
-            terminal.draw(|frame| screen::draw(app, frame)).context("cannot draw")?;
-            self.wanted = false;
-            // After the drawing: a slow terminal gets its rest, too.
-            self.drawn_at = Some(Instant::now());
+        let start = Instant::now();
+        if !self.wanted || self.due() > start {
+            return Ok(None);
         }
-        Ok(())
+        terminal.draw(|frame| screen::draw(app, frame)).context("cannot draw")?;
+        self.wanted = false;
+        // After the drawing: a slow terminal gets its rest, too.
+        self.drawn_at = Some(Instant::now());
+        Ok(Some(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)))
     }
 
     fn repaint<B>(&mut self, terminal: &mut Terminal<B>) -> Result<()>

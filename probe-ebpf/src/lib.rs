@@ -116,7 +116,7 @@ pub const EXACT_ADDRESS: u64 = 1 << 63;
 ///
 /// The table of one ELF file is an array of pages of 4 KiB. Code is divided into
 /// buckets of 4 KiB, counted from the table's first offset in the file (a multiple
-/// of the bucket size, which whoever fills in [`Region::base`] takes off). The
+/// of the bucket size, which whoever fills in [`table::Region::base`] takes off). The
 /// first pages are a directory: entry `n` says where the rows of bucket `n` are.
 /// The rows of a bucket are together on one page, ascending by address, and the
 /// first one is at the bucket's start; so one look-up is two loads and a search

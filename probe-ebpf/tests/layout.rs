@@ -44,11 +44,10 @@ fn layouts() -> HashMap<String, Layout> {
         }
         at += 12
             + match kind {
-                1 | 14 | 17 => 4,           // INT, VAR, DECL_TAG
-                3 => 12,                    // ARRAY
-                4 | 5 | 15 => members * 12, // STRUCT, UNION, DATASEC
-                6 | 13 => members * 8,      // ENUM, FUNC_PROTO
-                19 => members * 12,         // ENUM64
+                1 | 14 | 17 => 4,                // INT, VAR, DECL_TAG
+                3 => 12,                         // ARRAY
+                4 | 5 | 15 | 19 => members * 12, // STRUCT, UNION, DATASEC, ENUM64
+                6 | 13 => members * 8,           // ENUM, FUNC_PROTO
                 _ => 0,
             };
     }

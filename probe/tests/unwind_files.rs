@@ -4,7 +4,7 @@
 //! arm64 files are read below the directory that `OTOP_ARM64_ROOT` names: Debian's
 //! libc6, libssl3 and libstdc++6 for arm64, unpacked by `dpkg-deb -x`.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod unwind_reference;
 

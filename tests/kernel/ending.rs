@@ -23,7 +23,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 /// A BPF program or map: its kind as bpftool calls it, and its id.
 type Object = (&'static str, u32);
 
-/// The BPF objects that a process holds (proc_pid_fdinfo(5)).
+/// The BPF objects that a process holds (`proc_pid_fdinfo(5)`).
 fn held_by(pid: u32) -> BTreeSet<Object> {
     let mut objects = BTreeSet::new();
     let Ok(folder) = std::fs::read_dir(format!("/proc/{pid}/fdinfo")) else { return objects };

@@ -316,12 +316,12 @@ impl Sampler {
             }
         }
         for cpu in online {
-            if !self.cpus.contains_key(&cpu) && self.open_cpu(cpu).is_ok() {
-                if let Some(events) = self.cpus.get(&cpu)
-                    && perf::enable(&events.clock).is_err()
-                {
-                    self.cpus.remove(&cpu);
-                }
+            if self.cpus.contains_key(&cpu) || self.open_cpu(cpu).is_err() {
+                continue;
+            }
+            let enabled = self.cpus.get(&cpu).map(|events| perf::enable(&events.clock));
+            if !matches!(enabled, Some(Ok(()))) {
+                self.cpus.remove(&cpu);
             }
         }
         Ok(())

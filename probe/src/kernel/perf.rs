@@ -14,7 +14,7 @@ const PERF_EVENT_IOC_ENABLE: libc::c_ulong = 0x2400;
 const PERF_EVENT_IOC_DISABLE: libc::c_ulong = 0x2401;
 const PERF_EVENT_IOC_SET_BPF: libc::c_ulong = 0x4004_2408;
 
-/// Bits of `perf_event_attr` after `read_format` (uapi/linux/perf_event.h).
+/// Bits of `perf_event_attr` after `read_format` (`uapi/linux/perf_event.h`).
 mod flag {
     pub(super) const DISABLED: u64 = 1 << 0;
     pub(super) const MMAP: u64 = 1 << 8;
@@ -32,7 +32,7 @@ mod flag {
 /// `struct perf_event_attr`, version 5 (112 bytes): the kernel takes any
 /// version's size.
 #[repr(C)]
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Attr {
     kind: u32,
     size: u32,
@@ -59,7 +59,7 @@ struct Attr {
 pub(super) fn open_cpu_clock(cpu: u32, hz: u32) -> io::Result<OwnedFd> {
     open(
         cpu,
-        Attr {
+        &Attr {
             kind: PERF_TYPE_SOFTWARE,
             config: PERF_COUNT_SW_CPU_CLOCK,
             sample_freq: u64::from(hz),
@@ -75,7 +75,7 @@ pub(super) fn open_cpu_clock(cpu: u32, hz: u32) -> io::Result<OwnedFd> {
 pub(super) fn open_process_records(cpu: u32, wakeup_bytes: u32) -> io::Result<OwnedFd> {
     open(
         cpu,
-        Attr {
+        &Attr {
             kind: PERF_TYPE_SOFTWARE,
             config: PERF_COUNT_SW_DUMMY,
             sample_type: PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
@@ -95,9 +95,9 @@ pub(super) fn open_process_records(cpu: u32, wakeup_bytes: u32) -> io::Result<Ow
     )
 }
 
-fn open(cpu: u32, attr: Attr) -> io::Result<OwnedFd> {
+fn open(cpu: u32, attr: &Attr) -> io::Result<OwnedFd> {
     let size = u32::try_from(size_of::<Attr>()).map_err(io::Error::other)?;
-    let attr = Attr { size, ..attr };
+    let attr = Attr { size, ..*attr };
     let cpu = i32::try_from(cpu).map_err(io::Error::other)?;
     let (every_process, no_group) = (-1, -1);
     // SAFETY: `attr` is a valid perf_event_attr of the size that it states, and

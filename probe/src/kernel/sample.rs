@@ -140,6 +140,7 @@ impl<'a> RawSample<'a> {
     }
 
     /// The kernel's part of the stack, leaf first.
+    #[must_use]
     pub fn kernel(&self) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + 'a {
         self.kernel.chunks_exact(8).enumerate().map(|(depth, bytes)| match depth {
             0 => CodeAddress::Instruction(word(bytes)),
@@ -148,6 +149,7 @@ impl<'a> RawSample<'a> {
     }
 
     /// The user's part of the stack, leaf first.
+    #[must_use]
     pub fn user(&self) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + 'a {
         let part = self.user;
         part.chunks_exact(8)
@@ -248,11 +250,11 @@ mod tests {
         check(&[300, 400, 500], &[Instruction(300), Return(400), Return(500)]);
         // In a handler, its return to the trampoline, the code it interrupted.
         check(
-            &[300, 350, 400, 1 << 63 | 500, 600],
+            &[300, 350, 400, EXACT_ADDRESS + 500, 600],
             &[Instruction(300), Return(350), Instruction(400), Instruction(500), Return(600)],
         );
-        check(&[400, 1 << 63 | 500], &[Instruction(400), Instruction(500)]);
-        check(&[1 << 63 | 500], &[Instruction(500)]);
+        check(&[400, EXACT_ADDRESS + 500], &[Instruction(400), Instruction(500)]);
+        check(&[EXACT_ADDRESS + 500], &[Instruction(500)]);
     }
 
     #[test]

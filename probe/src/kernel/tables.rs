@@ -95,11 +95,11 @@ impl Processes {
             Regions { start_ns, exec_id, count: 0, pages: 0, region: [Region::default(); REGIONS] };
         let page_regions = REGIONS - 1;
         if regions.len() <= page_regions {
-            return self.set_page(pid, 0, page_of(empty, regions));
+            return self.set_page(pid, 0, &page_of(&empty, regions));
         }
         let mut directory = empty;
         for (chunk, page) in regions.chunks(page_regions).take(page_regions).zip(1..) {
-            self.set_page(pid, page, page_of(empty, chunk))?;
+            self.set_page(pid, page, &page_of(&empty, chunk))?;
             if let (Some(entry), Some(first)) =
                 (directory.region.get_mut(usize::from(directory.pages)), chunk.first())
             {
@@ -107,11 +107,11 @@ impl Processes {
                 directory.pages += 1;
             }
         }
-        self.set_page(pid, 0, directory)
+        self.set_page(pid, 0, &directory)
     }
 
-    fn set_page(&mut self, pid: u32, page: u32, regions: Regions) -> Result<(), Error> {
-        Ok(self.0.insert(PodKey(RegionsKey { pid, page }), PodRegions(regions), 0)?)
+    fn set_page(&mut self, pid: u32, page: u32, regions: &Regions) -> Result<(), Error> {
+        Ok(self.0.insert(PodKey(RegionsKey { pid, page }), PodRegions(*regions), 0)?)
     }
 
     /// Forgets a process that had `regions_len` regions.
@@ -124,7 +124,8 @@ impl Processes {
     }
 }
 
-fn page_of(mut page: Regions, regions: &[Region]) -> Regions {
+fn page_of(empty: &Regions, regions: &[Region]) -> Regions {
+    let mut page = *empty;
     for (slot, region) in page.region.iter_mut().zip(regions) {
         *slot = *region;
         page.count += 1;

@@ -2,7 +2,7 @@
 //! snapshots.
 
 use super::drain::KernelReport;
-use super::finish::Finisher;
+use super::finish::{Attempt, Finisher};
 use super::naming::{Job, Named, Naming};
 use super::own::OwnCost;
 use super::resolve::Resolver;
@@ -44,10 +44,9 @@ pub(super) fn run(
                 reason = why;
                 break;
             }
-            Ok(Message::Detached) => break,
+            Ok(Message::Detached) | Err(RecvTimeoutError::Disconnected) => break,
             Ok(message) => collector.take(message),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
         }
         // Not only when nothing is left to take in: a busy host is never quiet.
         if Instant::now() >= collector.next_tick {
@@ -92,8 +91,7 @@ impl Collector {
         let mut store = Store::new(options.budget, vec![cpu]);
         let host = store.host(host(0));
         let now = Instant::now();
-        let naming =
-            Naming::start(options.worker.clone(), Arc::clone(&workers.symbols), out.clone());
+        let naming = Naming::start(options.worker.clone(), Arc::clone(&workers.symbols), &out);
         Self {
             books: Books {
                 hz: options.hz,
@@ -133,7 +131,7 @@ impl Collector {
             }
             Message::Batch(batch) => self.batch(&batch),
             Message::Kernel(report) => self.kernel = *report,
-            Message::Named(named) => self.named(named),
+            Message::Named(named) => self.named(&named),
             Message::Table(loaded) => {
                 if let Some(unwinding) = &mut self.unwinding {
                     unwinding.loaded(loaded, &self.resolver.processes);
@@ -205,9 +203,9 @@ impl Collector {
             return self.add(sample);
         }
         match self.finisher.take(sample, record, (&mut self.resolver, unwinding)) {
-            Some(Some(finished)) => self.add(&finished.apply(sample)),
-            Some(None) => self.add(sample),
-            None => {}
+            Attempt::Finished(user, end) => self.add(&sample.with_user(&user, end)),
+            Attempt::AsItIs => self.add(sample),
+            Attempt::Waits => {}
         }
     }
 
@@ -235,8 +233,8 @@ impl Collector {
         }
     }
 
-    fn named(&mut self, named: Named) {
-        self.naming.answered(&named);
+    fn named(&mut self, named: &Named) {
+        self.naming.answered(named);
         if let Some((device_inode, build_id)) = named.identity {
             self.resolver.catalog.identified(device_inode, build_id);
         }

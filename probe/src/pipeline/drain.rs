@@ -165,7 +165,7 @@ impl Drain {
     /// faster than that (the walk needs to know what they have mapped).
     fn wait(&self) {
         std::thread::sleep(PERIOD_MIN);
-        let rest = PERIOD - PERIOD_MIN;
+        let rest = PERIOD.saturating_sub(PERIOD_MIN);
         let mut fds: Vec<_> =
             self.sampler.wake_fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         let timeout = Timespec { tv_sec: 0, tv_nsec: rest.subsec_nanos().into() };

@@ -32,10 +32,14 @@ pub(super) struct Finisher {
     waiting: VecDeque<Waiting>,
 }
 
-/// The user part of a sample, as a record has it.
-pub(super) struct Finished {
-    user: Vec<u8>,
-    end: WalkEnd,
+/// What came of an attempt.
+pub(super) enum Attempt {
+    /// The user part of the sample, as a record has it, and why it ends.
+    Finished(Vec<u8>, WalkEnd),
+    /// The kernel's part of the walk is all there is.
+    AsItIs,
+    /// A table is missing that will come.
+    Waits,
 }
 
 impl Finisher {
@@ -46,19 +50,19 @@ impl Finisher {
         sample: &RawSample<'_>,
         record: &[u8],
         (resolver, unwinding): (&mut Resolver, &mut Unwinding),
-    ) -> Option<Option<Finished>> {
+    ) -> Attempt {
         let waiting = Waiting {
             record: record.into(),
             mapped: mapped(sample, resolver),
             until: Instant::now() + PATIENCE,
         };
         match attempt(&waiting, sample, unwinding) {
-            Some(walked) => Some(walked),
-            None if self.waiting.len() < WAITING_MAX => {
+            Attempt::Waits if self.waiting.len() >= WAITING_MAX => Attempt::AsItIs,
+            Attempt::Waits => {
                 self.waiting.push_back(waiting);
-                None
+                Attempt::Waits
             }
-            None => Some(None),
+            done => done,
         }
     }
 
@@ -80,10 +84,11 @@ impl Finisher {
                 waiting.mapped = mapped(&sample, resolver);
             }
             match attempt(&waiting, &sample, unwinding) {
-                Some(Some(Finished { user, end })) => each(resolver, &sample.with_user(&user, end)),
-                Some(None) => each(resolver, &sample),
-                None if give_up || now >= waiting.until => each(resolver, &sample),
-                None => self.waiting.push_back(Waiting { record, ..waiting }),
+                Attempt::Finished(user, end) => each(resolver, &sample.with_user(&user, end)),
+                Attempt::Waits if !give_up && now < waiting.until => {
+                    self.waiting.push_back(Waiting { record, ..waiting });
+                }
+                Attempt::AsItIs | Attempt::Waits => each(resolver, &sample),
             }
         }
     }
@@ -91,13 +96,6 @@ impl Finisher {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
-    }
-}
-
-impl Finished {
-    /// The sample with its whole stack.
-    pub(super) fn apply<'a>(&'a self, sample: &RawSample<'a>) -> RawSample<'a> {
-        sample.with_user(&self.user, self.end)
     }
 }
 
@@ -113,21 +111,19 @@ fn mapped(sample: &RawSample<'_>, resolver: &mut Resolver) -> Option<(Owner, Reg
     Some((Owner { pid: sample.pid, start }, program.regions.clone()))
 }
 
-/// Walks the stack: None where it has to wait, Some(None) where nothing is gained.
-fn attempt(
-    waiting: &Waiting,
-    sample: &RawSample<'_>,
-    unwinding: &mut Unwinding,
-) -> Option<Option<Finished>> {
-    let Some(copy) = &sample.copy else { return Some(None) };
-    let (owner, regions) = waiting.mapped.as_ref()?;
+/// Walks the stack.
+fn attempt(waiting: &Waiting, sample: &RawSample<'_>, unwinding: &mut Unwinding) -> Attempt {
+    let Some(copy) = &sample.copy else { return Attempt::AsItIs };
+    let Some((owner, regions)) = &waiting.mapped else { return Attempt::Waits };
     match walk(copy, |address| unwinding.code(*owner, regions, address)) {
-        Walked::Pending => None,
+        Walked::Pending => Attempt::Waits,
         Walked::Done(addresses, end) => {
             // The kernel may have come further where the copy ends early.
             let better = end == WalkEnd::Root || addresses.len() >= sample.user().len();
-            let user = addresses.into_iter().flat_map(u64::to_ne_bytes).collect();
-            Some(better.then_some(Finished { user, end }))
+            if !better {
+                return Attempt::AsItIs;
+            }
+            Attempt::Finished(addresses.into_iter().flat_map(u64::to_ne_bytes).collect(), end)
         }
     }
 }

@@ -113,7 +113,7 @@ pub(super) struct Naming {
 
 impl Naming {
     /// Starts the thread. Where that fails, nothing has a name, and a note says so.
-    pub(super) fn start(exe: PathBuf, worker: Arc<AtomicU32>, out: SyncSender<Message>) -> Self {
+    pub(super) fn start(exe: PathBuf, worker: Arc<AtomicU32>, out: &SyncSender<Message>) -> Self {
         let (jobs, inbox) = sync_channel(QUEUE_LEN);
         let thread = std::thread::Builder::new().name("otop-symbolize".into());
         let started = thread.spawn({
@@ -140,10 +140,11 @@ impl Naming {
     pub(super) fn ask(&mut self, jobs: Vec<Job>) -> Vec<Frame> {
         let mut refused = Vec::new();
         for job in jobs {
-            match self.jobs.as_ref().map(|queue| queue.try_send(job)) {
-                Some(Ok(())) => self.waiting += 1,
-                Some(Err(TrySendError::Full(job))) => refused.extend(job.frames),
-                Some(Err(TrySendError::Disconnected(_))) | None => self.jobs = None,
+            let Some(queue) = &self.jobs else { break };
+            match queue.try_send(job) {
+                Ok(()) => self.waiting += 1,
+                Err(TrySendError::Full(job)) => refused.extend(job.frames),
+                Err(TrySendError::Disconnected(_)) => self.jobs = None,
             }
         }
         refused
@@ -250,7 +251,7 @@ impl Symbolizer {
             job.detail = Detail::Lines;
             self.lines.push_back(job);
         }
-        Named { epoch, detail, frames, identity, took_ns }
+        Named { epoch, frames, identity, detail, took_ns }
     }
 
     fn find(&mut self, job: &Job) -> Found {
@@ -309,7 +310,7 @@ impl Symbolizer {
         witness: &Witness,
     ) -> Result<(u64, OwnedFd, Vec<OwnedFd>, Option<Identified>, bool), Unresolved> {
         let Opened { file, proof } =
-            self.files.open(&witness.process, &witness.region).map_err(|error| refusal(&error))?;
+            self.files.open(&witness.process, &witness.region).map_err(OpenError::unresolved)?;
         let key = self.known(kind).key;
         let mut news = None;
         if self.known(kind).identity.is_none() {
@@ -372,12 +373,5 @@ fn identified(file: &RegionFile, identity: &Identity) -> Option<Identified> {
             Some((*device_inode, build_id))
         }
         _ => None,
-    }
-}
-
-fn refusal(error: &OpenError) -> Unresolved {
-    match error {
-        OpenError::Denied => Unresolved::Denied,
-        _ => Unresolved::NoFile,
     }
 }

@@ -23,9 +23,7 @@ pub(super) fn of(sample: &RawSample<'_>, frames: &[FrameHandle], store: &Store) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{
-        Budget, Call, Code, Frame, FrameKind, Mapping, MappingKind, Moment, WalkEnd,
-    };
+    use crate::profile::{Budget, Call, Code, Frame, FrameKind, Mapping, MappingKind, WalkEnd};
     use probe_ebpf::EXACT_ADDRESS;
 
     /// A record of a sample that ended at the root, with these user addresses.
@@ -71,7 +69,7 @@ mod tests {
         check(&[201, 102], (1, 0, 0));
         check(&[301, 102], (1, 1, 0));
         check(&[201, 102, 202, 302, 402], (3, 0, 1));
-        check(&[301, EXACT_ADDRESS | 101, 302], (1, 0, 1));
-        check(&[101, 301, EXACT_ADDRESS | 201, 102], (1, 0, 0));
+        check(&[301, EXACT_ADDRESS + 101, 302], (1, 0, 1));
+        check(&[101, 301, EXACT_ADDRESS + 201, 102], (1, 0, 0));
     }
 }

@@ -171,7 +171,7 @@ impl State {
         table.renumber(&ids);
         let bytes = size_of_val(table.pages()) as u64;
         self.make_room(bytes, evicted);
-        let number = (0..).find(|number| !self.slots.contains_key(number))?;
+        let number = (0..=u16::MAX).find(|number| !self.slots.contains_key(number))?;
         self.set_rules()?;
         let memory = Arc::new(self.builder.maps.set_table(number, table.pages()).ok()?);
         let (base, directory) = (table.base(), table.directory());
@@ -188,13 +188,11 @@ impl State {
             let pid = self.worker.as_ref().map_or(0, TableWorker::pid);
             self.builder.worker_pid.store(pid, Ordering::Relaxed);
         }
-        match self.worker.as_ref()?.table(file) {
-            Ok(table) => table,
-            Err(_) => {
-                self.end_worker();
-                None
-            }
-        }
+        let Ok(table) = self.worker.as_ref()?.table(file) else {
+            self.end_worker();
+            return None;
+        };
+        table
     }
 
     fn end_worker(&mut self) {

@@ -133,7 +133,9 @@ impl Unwinding {
     pub(super) fn expire(&mut self, processes: &Table) {
         let gone: Vec<u32> =
             self.known.keys().copied().filter(|pid| processes.current(*pid).is_none()).collect();
-        gone.into_iter().for_each(|pid| self.forget(pid));
+        for pid in gone {
+            self.forget(pid);
+        }
     }
 
     fn forget(&mut self, pid: u32) {

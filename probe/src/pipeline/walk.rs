@@ -94,7 +94,7 @@ impl Walk<'_> {
 
     fn follow_frame_pointer(&mut self) -> Result<(), WalkEnd> {
         let fp = self.registers[RBP];
-        if fp < self.sp || fp % 8 != 0 {
+        if fp < self.sp || !fp.is_multiple_of(8) {
             return Err(WalkEnd::FramePointer);
         }
         let next = self.read(fp).map_err(|_| WalkEnd::FramePointer)?;

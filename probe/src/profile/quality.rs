@@ -186,7 +186,9 @@ mod tests {
             Verdict::Right,
             Verdict::Wrong,
         ];
-        verdicts.into_iter().for_each(|verdict| quality.count_frame(verdict));
+        for verdict in verdicts {
+            quality.count_frame(verdict);
+        }
         assert_eq!((quality.user_stacks(), quality.incomplete()), (4, 1));
         assert_eq!((quality.complete_share(), quality.wrong_share()), (Some(0.75), Some(0.25)));
         let mut sum = quality;
