@@ -117,8 +117,6 @@ fn records_counters_and_settings() {
 #[test]
 fn what_the_walk_looks_up() {
     let layouts = layouts();
-    let bytes = check!(layouts, "bucket", table::Bucket { page: page, first: first, count: count });
-    assert_eq!(bytes, size_of::<table::Bucket>());
     let bytes = check!(
         layouts,
         "region",
@@ -139,7 +137,9 @@ fn what_the_walk_looks_up() {
         }
     );
     assert_eq!(bytes, size_of::<table::Regions>());
+    // No map has these two in its type, so BTF does not know them.
     assert_eq!(size_of::<table::Page>(), table::PAGE_BYTES);
+    assert_eq!((offset_of!(table::Bucket, first), offset_of!(table::Bucket, count)), (4, 6));
     // In C a rule is a u64 that is taken apart by shifts.
     assert_eq!(size_of::<table::Rule>(), 8);
     assert_eq!(offset_of!(table::Rule, reg_fp), 1);

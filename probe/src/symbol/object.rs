@@ -133,7 +133,16 @@ impl Object {
         });
         let Ok(Some(info)) = table else { return Vec::new() };
         let frames = info.find(address);
-        frames.into_iter().filter_map(|frame| self.line_of(address, frame)).collect()
+        let mut lines: Vec<Line> =
+            frames.into_iter().filter_map(|frame| self.line_of(address, frame)).collect();
+        // The outermost function has a symbol, whose name says more than debug
+        // information does where that has line tables alone: no path, no class.
+        if let (Some(outermost), Ok((_, symbol))) = (lines.last_mut(), self.function(address))
+            && let Label::Name(_) = symbol.label
+        {
+            outermost.label = symbol.label;
+        }
+        lines
     }
 
     /// With the symbol's name where debug information has the place alone.
