@@ -1,0 +1,54 @@
+//! Programs that do what breaks unwinders.
+
+use crate::recording::Recording;
+use crate::sampling;
+use crate::verdict::{Tally, judge};
+use libtest_mimic::Trial;
+use probe::kernel::Target;
+use test_programs::harness::Stopped;
+use test_programs::{Program, Running, build};
+
+const HZ: u32 = 997;
+const SAMPLES: u64 = 2000;
+/// % of stacks that have to reach the root.
+const COMPLETE_MIN: f64 = 99.0;
+/// % of stacks that may have a frame which is not the program's.
+const WRONG_MAX: f64 = 0.1;
+const SECONDS: u32 = 90;
+
+pub(crate) fn tests() -> Vec<Trial> {
+    let programs = [
+        ("special::exceptions", Program::Exceptions),
+        ("special::alloca", Program::Alloca),
+        ("special::dlopen_and_dlclose", Program::Dlopen),
+        ("special::fork", Program::Fork),
+        ("special::vfork", Program::Vfork),
+        ("special::signal_stack", Program::Signal),
+        ("special::procedure_linkage_table", Program::Plt),
+        ("special::realigned_stack", Program::Realigned),
+    ];
+    programs
+        .into_iter()
+        .map(|(name, program)| sampling(name, move || is_complete(program)))
+        .collect()
+}
+
+fn is_complete(program: Program) -> Result<(), Stopped> {
+    let path = build(&program)?;
+    let _running = Running::start_for(&path, SECONDS)?;
+    // What it forks has the same name.
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let recording = Recording::start(HZ, Target::Machine)?;
+    recording.until_sampled_by_name(&name, SAMPLES);
+    let recorded = recording.end();
+    let chain = program.chain();
+    let mut tally = Tally::default();
+    for stack in recorded.stacks(|_, process| process == name) {
+        tally.add(judge(&stack, &chain, &[&name, "plugin_c"]), stack.count);
+    }
+    eprintln!("{program:?}: {tally}");
+    if tally.complete() < COMPLETE_MIN || tally.wrong() > WRONG_MAX {
+        return Err(Stopped::failed(tally.to_string()));
+    }
+    Ok(())
+}
