@@ -8,6 +8,15 @@
 /* KERNEL_FRAMES_MAX + USER_FRAMES_MAX, up to the power of two that masks need */
 #define FRAMES_SLOTS 1024
 #define COMM_BYTES 16
+/* Registers by DWARF number (x86-64: 0 to 15, arm64: 0 to 30), then the stack
+ * pointer and the program counter. */
+#define REGISTERS 32
+#define REGISTERS_BYTES ((REGISTERS + 2) * 8)
+/* The copy of a stack: 2 us. Deep stacks are cut there. */
+#define STACK_COPY_BYTES 8192
+/* Copies that each CPU may make in a period of that many ns: 2.6 MB/s. */
+#define STACK_COPIES_MAX 32
+#define STACK_COPIES_PERIOD_NS 100000000ULL
 #define OWN_PIDS_MAX 4
 
 /* Why the user walk ended; `WalkEnd` in Rust. */
@@ -23,7 +32,10 @@ enum walk_end {
 };
 
 /* One record of the ring buffer. `frames` holds the kernel's frames, leaf first,
- * then the user's, leaf first; only those that there are are written. */
+ * then the user's, leaf first; only those that there are are written. Where the
+ * walk did not reach the root, what user space needs to do it over may follow:
+ * the registers in the order of struct walk_registers, and the stack from its
+ * pointer on. */
 struct sample {
 	u64 time_ns;   /* CLOCK_MONOTONIC */
 	u64 start_ns;  /* of the process, since boot */
@@ -36,10 +48,10 @@ struct sample {
 	u8 user_mode; /* 1 where the sample interrupted user code */
 	u16 kernel_frames;
 	u16 user_frames;
-	u32 reserved;
+	u32 stack_bytes; /* of the copy; 0 where there is none, nor registers */
 	char process_name[COMM_BYTES];
 	char thread_name[COMM_BYTES];
-	u64 frames[FRAMES_SLOTS];
+	u64 frames[FRAMES_SLOTS + (REGISTERS_BYTES + STACK_COPY_BYTES) / sizeof(u64)];
 };
 
 /* Per-CPU counters: identity 2 of the books. */
@@ -51,6 +63,8 @@ struct books {
 	u64 submitted;
 	u64 lost_ringbuf;
 	u64 lost_map_full;
+	u64 stack_copies;         /* samples that carry one */
+	u64 stack_copies_refused; /* that would have needed one more than allowed */
 	u64 busy_ns; /* spent in the program on samples that were wanted */
 };
 

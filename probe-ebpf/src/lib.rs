@@ -25,6 +25,11 @@ pub const KERNEL_FRAMES_MAX: usize = 127;
 pub const USER_FRAMES_MAX: usize = 512;
 /// Bytes of a thread's name (the kernel's `TASK_COMM_LEN`).
 pub const COMM_BYTES: usize = 16;
+/// Registers that accompany a copy of the stack, by DWARF number; the stack pointer
+/// and the program counter follow them.
+pub const REGISTERS: usize = 32;
+/// The longest copy of a stack.
+pub const STACK_COPY_BYTES: usize = 8192;
 /// How many thread groups can be otop's own.
 pub const OWN_PIDS_MAX: usize = 4;
 
@@ -55,8 +60,9 @@ pub struct SampleHeader {
     pub kernel_frames: u16,
     /// User frames that follow.
     pub user_frames: u16,
-    /// 0.
-    pub reserved: u32,
+    /// Bytes of the stack's copy that follow the frames and the registers; 0 where
+    /// there is neither.
+    pub stack_bytes: u32,
     /// The thread group leader's name, NUL-padded.
     pub process_name: [u8; COMM_BYTES],
     /// The thread's name, NUL-padded.
@@ -81,6 +87,10 @@ pub struct CpuBooks {
     pub lost_ringbuf: u64,
     /// Samples that a missing map kept from being taken.
     pub lost_map_full: u64,
+    /// Samples that carry a copy of their stack.
+    pub stack_copies: u64,
+    /// Samples that would have needed one more copy than is allowed.
+    pub stack_copies_refused: u64,
     /// ns spent in the program on samples that were wanted.
     pub busy_ns: u64,
 }

@@ -8,6 +8,7 @@
 #include "maps.bpf.h"
 #include "policy.bpf.h"
 #include "walk.bpf.h"
+#include "copy.bpf.h"
 #include "stack.bpf.h"
 
 /* Who runs. 0.1 us. */
@@ -22,7 +23,7 @@ static __always_inline void describe(struct sample *s, struct task_struct *task)
 	s->start_ns = leader->start_boottime;
 	s->exec_id = task->self_exec_id;
 	s->cgroup_id = bpf_get_current_cgroup_id();
-	s->reserved = 0;
+	s->stack_bytes = 0;
 	bpf_get_current_comm(s->thread_name, sizeof(s->thread_name));
 	bpf_probe_read_kernel(s->process_name, sizeof(s->process_name), leader->comm);
 }
@@ -33,6 +34,8 @@ static __always_inline void submit(struct sample *s, struct books *books)
 	u32 frames = s->kernel_frames + s->user_frames;
 	u64 bytes = __builtin_offsetof(struct sample, frames) + frames * sizeof(u64);
 
+	if (s->stack_bytes)
+		bytes += REGISTERS_BYTES + s->stack_bytes;
 	if (bytes > sizeof(*s))
 		bytes = sizeof(*s);
 	if (bpf_ringbuf_output(&samples, s, bytes, BPF_RB_NO_WAKEUP))
@@ -61,7 +64,7 @@ int sample(struct bpf_perf_event_data *ctx)
 	if (!wanted(task, settings, books))
 		return 0;
 	describe(s, task);
-	take_stack(ctx, task, s);
+	take_stack(ctx, task, s, books);
 	submit(s, books);
 	books->busy_ns += bpf_ktime_get_ns() - s->time_ns; /* 0.02 us */
 	return 0;

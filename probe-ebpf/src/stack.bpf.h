@@ -22,7 +22,7 @@ static __always_inline u32 frames_of(long bytes, u32 most)
 }
 
 static __always_inline void take_stack(struct bpf_perf_event_data *ctx, struct task_struct *task,
-				       struct sample *s)
+				       struct sample *s, struct books *books)
 {
 	s->user_mode = in_user_mode(ctx);
 	s->kernel_frames = 0;
@@ -33,8 +33,11 @@ static __always_inline void take_stack(struct bpf_perf_event_data *ctx, struct t
 		s->kernel_frames = frames_of(
 			bpf_get_stack(ctx, s->frames, KERNEL_FRAMES_MAX * sizeof(u64), 0),
 			KERNEL_FRAMES_MAX);
-	if (task->mm)
-		walk_user(task, s);
+	if (!task->mm)
+		return;
+	walk_user(task, s);
+	if (s->walk_end != WALK_ROOT && s->walk_end != WALK_TOO_DEEP)
+		copy_stack(task, s, books);
 }
 
 #endif

@@ -4,7 +4,6 @@
 #include "table.h"
 
 #define WINDOW_BYTES 2048
-#define REGISTERS 32
 #define FRAMES_MAX (KERNEL_FRAMES_MAX + USER_FRAMES_MAX)
 #define STACK_SLOT sizeof(u64)
 /* Marks a user address that is no return address: the code that a signal
@@ -41,6 +40,8 @@ struct walk {
 	u16 kind;
 	u32 end;
 	u32 unknown_process;
+	u32 copies;           /* left of STACK_COPIES_MAX */
+	u64 copies_period_ns; /* when the period began */
 	u64 registers[REGISTERS]; /* by DWARF number */
 	u64 signal_registers[SIGNAL_REGISTERS];
 	u8 window[WINDOW_BYTES + STACK_SLOT];

@@ -15,5 +15,5 @@ pub mod tables;
 
 pub use attach::{Error, Options, Sampler, Target};
 pub use records::ProcessRecord;
-pub use sample::{CodeAddress, RawSample};
+pub use sample::{CodeAddress, RawSample, StackCopy};
 pub use tables::Tables;

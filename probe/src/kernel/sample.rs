@@ -1,7 +1,7 @@
 //! One record of the ring buffer, from bytes (`probe-ebpf/src/abi.h`).
 
 use crate::profile::WalkEnd;
-use probe_ebpf::{KERNEL_FRAMES_MAX, SampleHeader, USER_FRAMES_MAX};
+use probe_ebpf::{KERNEL_FRAMES_MAX, REGISTERS, STACK_COPY_BYTES, SampleHeader, USER_FRAMES_MAX};
 
 /// A sample before anything in it has been looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +26,39 @@ pub struct RawSample<'a> {
     pub process_name: &'a [u8],
     /// The name of the thread, unescaped.
     pub thread_name: &'a [u8],
+    /// What is needed to unwind the user's part again, where the walk did not reach
+    /// the root.
+    pub copy: Option<StackCopy<'a>>,
     kernel: &'a [u8],
     user: &'a [u8],
+}
+
+/// The registers of a thread in user code, and its stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackCopy<'a> {
+    registers: &'a [u8],
+    /// The stack's bytes from the stack pointer on.
+    pub stack: &'a [u8],
+}
+
+impl StackCopy<'_> {
+    /// A register by its DWARF number; 0 for those that do not exist.
+    #[must_use]
+    pub fn register(&self, number: usize) -> u64 {
+        self.registers.chunks_exact(8).nth(number).map_or(0, word)
+    }
+
+    /// The stack pointer.
+    #[must_use]
+    pub fn stack_pointer(&self) -> u64 {
+        self.register(REGISTERS)
+    }
+
+    /// The program counter.
+    #[must_use]
+    pub fn program_counter(&self) -> u64 {
+        self.register(REGISTERS + 1)
+    }
 }
 
 /// An address of a stack, as the unwinder found it.
@@ -62,7 +93,7 @@ impl<'a> RawSample<'a> {
         let [walk_end, _user_mode] = *reader.take(2)? else { return None };
         let kernel_frames = usize::from(reader.u16()?);
         let user_frames = usize::from(reader.u16()?);
-        let _reserved = reader.u32()?;
+        let stack_bytes = reader.u32()? as usize;
         let process_name = until_nul(reader.take(probe_ebpf::COMM_BYTES)?);
         let thread_name = until_nul(reader.take(probe_ebpf::COMM_BYTES)?);
         debug_assert_eq!(bytes.len() - reader.rest.len(), size_of::<SampleHeader>());
@@ -72,6 +103,14 @@ impl<'a> RawSample<'a> {
         let walk_end = *WalkEnd::ALL.get(usize::from(walk_end))?;
         let kernel = reader.take(kernel_frames * 8)?;
         let user = reader.take(user_frames * 8)?;
+        let copy = match stack_bytes {
+            0 => None,
+            1..=STACK_COPY_BYTES => Some(StackCopy {
+                registers: reader.take((REGISTERS + 2) * 8)?,
+                stack: reader.take(stack_bytes)?,
+            }),
+            _ => return None,
+        };
         Some(Self {
             time_ns,
             start_ns,
@@ -83,9 +122,19 @@ impl<'a> RawSample<'a> {
             walk_end,
             process_name,
             thread_name,
+            copy,
             kernel,
             user,
         })
+    }
+
+    /// This sample with another user part: `user` in the bytes of a record.
+    #[must_use]
+    pub fn with_user<'b>(&self, user: &'b [u8], walk_end: WalkEnd) -> RawSample<'b>
+    where
+        'a: 'b,
+    {
+        RawSample { user, walk_end, copy: None, ..self.clone() }
     }
 
     /// The kernel's part of the stack, leaf first.
@@ -104,9 +153,13 @@ impl<'a> RawSample<'a> {
 /// which lies in the same function.
 fn addresses(part: &[u8]) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + '_ {
     part.chunks_exact(8).enumerate().map(|(depth, word)| {
-        let address = word.try_into().map_or(0, u64::from_ne_bytes);
+        let address = self::word(word);
         if depth == 0 { CodeAddress::Instruction(address) } else { CodeAddress::Return(address) }
     })
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_ne_bytes)
 }
 
 struct Reader<'a> {
@@ -167,6 +220,20 @@ mod tests {
         assert_eq!(sample.thread_name, b"0123456789abcdef");
         assert!(sample.kernel().map(CodeAddress::lookup).eq([100, 199]));
         assert!(sample.user().map(CodeAddress::lookup).eq([300, 399, 499]));
+    }
+
+    #[test]
+    fn a_copy_of_the_stack_reads_back() {
+        let mut bytes = record(&[], &[300]);
+        let registers = (0..34_u64).flat_map(|n| (n * 11).to_ne_bytes());
+        bytes[44..48].copy_from_slice(&5_u32.to_ne_bytes());
+        bytes.extend(registers);
+        bytes.extend(b"stack");
+        let copy = RawSample::decode(&bytes).unwrap().copy.unwrap();
+        assert_eq!((copy.register(6), copy.register(99)), (66, 0));
+        assert_eq!((copy.stack_pointer(), copy.program_counter()), (32 * 11, 33 * 11));
+        assert_eq!(copy.stack, b"stack");
+        assert_eq!(RawSample::decode(&bytes[..bytes.len() - 1]), None);
     }
 
     #[test]

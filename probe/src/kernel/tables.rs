@@ -68,11 +68,12 @@ impl UnwindTables {
     ///
     /// # Errors
     /// Where the kernel has no memory for it.
-    pub fn set_table(&mut self, id: u16, pages: &[Page]) -> Result<(), Error> {
+    pub fn set_table(&mut self, id: u16, pages: &[Page]) -> Result<TableMemory, Error> {
         let table = create_table(pages)
-            .and_then(|table| fill(&table, pages).map(|()| table))
-            .map_err(|error| Error::Map(MapError::IoError(error)))?;
-        Ok(self.tables.set(u32::from(id), &MapData::from_fd(table)?, 0)?)
+            .and_then(|table| TableMemory::fill(&table, pages).map(|memory| (table, memory)));
+        let (table, memory) = table.map_err(|error| Error::Map(MapError::IoError(error)))?;
+        self.tables.set(u32::from(id), &MapData::from_fd(table)?, 0)?;
+        Ok(memory)
     }
 }
 
@@ -167,34 +168,65 @@ fn create_table(pages: &[Page]) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Copies `pages` into the map's memory: 1 M rows take 5 to 8 ms this way, 2 s by
-/// one system call a page.
-fn fill(table: &OwnedFd, pages: &[Page]) -> io::Result<()> {
-    let bytes = size_of_val(pages);
-    if bytes == 0 {
-        return Ok(());
+/// A table as the kernel has it, for reading. It stays readable when the kernel
+/// has another table in its place.
+#[derive(Debug)]
+pub struct TableMemory {
+    base: NonNull<Page>,
+    len: usize,
+}
+
+// SAFETY: nobody writes to the memory after `fill`: the BPF programs have no code
+// that does, and the map's descriptor is ours alone.
+unsafe impl Send for TableMemory {}
+// SAFETY: as above.
+unsafe impl Sync for TableMemory {}
+
+impl TableMemory {
+    /// Copies `pages` into the map's memory: 1 M rows take 5 to 8 ms this way, 2 s
+    /// by one system call a page.
+    fn fill(table: &OwnedFd, pages: &[Page]) -> io::Result<Self> {
+        let bytes = size_of_val(pages);
+        if bytes == 0 {
+            return Ok(Self { base: NonNull::dangling(), len: 0 });
+        }
+        // SAFETY: a new shared mapping of the map's own memory, which is at least
+        // `bytes` long: a page of 4 KiB per entry; unmapped in `drop`.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                table.as_raw_fd(),
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast::<Page>()).ok_or_else(io::Error::last_os_error)?;
+        // SAFETY: source and destination are both `pages.len()` pages long, aligned
+        // to a page, and do not overlap.
+        unsafe { ptr::copy_nonoverlapping(pages.as_ptr(), base.as_ptr(), pages.len()) };
+        Ok(Self { base, len: pages.len() })
     }
-    // SAFETY: a new shared mapping of the map's own memory, which is at least
-    // `bytes` long: a page of 4 KiB per entry.
-    let base = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            bytes,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED,
-            table.as_raw_fd(),
-            0,
-        )
-    };
-    if base == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
+
+    /// The table's pages.
+    #[must_use]
+    pub const fn pages(&self) -> &[Page] {
+        // SAFETY: `len` pages are mapped (or `len` is 0 and the pointer aligned),
+        // initialized, and never written to again.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.len) }
     }
-    let base = NonNull::new(base).ok_or_else(io::Error::last_os_error)?;
-    // SAFETY: source and destination are both `bytes` long and do not overlap; the
-    // mapping is removed once, and nothing refers to it afterwards.
-    unsafe {
-        ptr::copy_nonoverlapping(pages.as_ptr().cast(), base.as_ptr().cast::<u8>(), bytes);
-        libc::munmap(base.as_ptr(), bytes);
+}
+
+impl Drop for TableMemory {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: this is the mapping made in `fill`, of this size, and nothing
+            // refers to it any more.
+            unsafe { libc::munmap(self.base.as_ptr().cast(), self.len * size_of::<Page>()) };
+        }
     }
-    Ok(())
 }

@@ -2,13 +2,14 @@
 //! snapshots.
 
 use super::drain::KernelReport;
+use super::finish::Finisher;
 use super::naming::{Job, Named, Naming};
 use super::own::OwnCost;
 use super::resolve::Resolver;
 use super::timeline::{Moment, Timeline};
 use super::unwinding::{Parts, Unwinding};
 use super::{LiveOptions, Message, Shared, Workers};
-use crate::kernel::{Tables, attach::Batch, clock};
+use crate::kernel::{RawSample, Tables, attach::Batch, clock};
 use crate::profile::{Books, Command, Host, HostHandle, SampleType, Snapshot, Store, WalkEnd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -63,6 +64,7 @@ struct Collector {
     out: SyncSender<Message>,
     /// From the time when the programs are loaded.
     unwinding: Option<Unwinding>,
+    finisher: Finisher,
     books: Books,
     kernel: KernelReport,
     own: OwnCost,
@@ -95,6 +97,7 @@ impl Collector {
             workers,
             out,
             unwinding: None,
+            finisher: Finisher::default(),
             kernel: KernelReport::default(),
             own: OwnCost::default(),
             lost_decode: 0,
@@ -121,6 +124,7 @@ impl Collector {
                 if let Some(unwinding) = &mut self.unwinding {
                     unwinding.loaded(loaded, &self.resolver.processes);
                 }
+                self.finish_waiting(false);
             }
             Message::Note(note) => self.note(note),
             Message::Command(Command::Reset) => self.store.forget_history(),
@@ -152,31 +156,54 @@ impl Collector {
     }
 
     fn batch(&mut self, batch: &Batch) {
-        let Self { timeline, resolver, store, books, lost_decode, unwinding, .. } = self;
+        let mut timeline = std::mem::take(&mut self.timeline);
         timeline.advance(batch, |moment| match moment {
             Moment::Record(record) => {
-                if let Some(unwinding) = unwinding {
+                if let Some(unwinding) = &mut self.unwinding {
                     unwinding.record(&record);
                 }
-                resolver.record(record);
+                self.resolver.record(record);
             }
-            Moment::Malformed => *lost_decode += 1,
-            Moment::Sample(sample) => {
-                if let Some(unwinding) = unwinding {
-                    unwinding.sampled(&sample);
-                }
-                if let Some(count) = books.walk_ends.get_mut(sample.walk_end as usize) {
-                    *count += 1;
-                }
-                resolver.sample(&sample, store);
-            }
+            Moment::Malformed => self.lost_decode += 1,
+            Moment::Sample(sample, record) => self.sample(&sample, record),
         });
+        self.timeline = timeline;
         self.resolver.look_up_wanted();
         self.resolver.processes.expire(batch.complete_until_ns);
         if let Some(unwinding) = &mut self.unwinding {
             unwinding.update(&self.resolver.processes);
         }
+        self.finish_waiting(false);
         self.ask();
+    }
+
+    /// Adds a sample, or has it wait for what its stack takes to be finished.
+    fn sample(&mut self, sample: &RawSample<'_>, record: &[u8]) {
+        let Some(unwinding) = &mut self.unwinding else { return self.add(sample) };
+        unwinding.sampled(sample);
+        if sample.copy.is_none() {
+            return self.add(sample);
+        }
+        match self.finisher.take(sample, record, (&mut self.resolver, unwinding)) {
+            Some(Some(finished)) => self.add(&finished.apply(sample)),
+            Some(None) => self.add(sample),
+            None => {}
+        }
+    }
+
+    fn add(&mut self, sample: &RawSample<'_>) {
+        count_end(&mut self.books, sample);
+        self.resolver.sample(sample, &mut self.store);
+    }
+
+    /// Looks again at the samples that wait; with `give_up`, none waits any longer.
+    fn finish_waiting(&mut self, give_up: bool) {
+        let Self { finisher, resolver, unwinding, books, store, .. } = self;
+        let Some(unwinding) = unwinding else { return };
+        finisher.retry((resolver, unwinding), give_up, |resolver, sample| {
+            count_end(books, sample);
+            resolver.sample(sample, store);
+        });
     }
 
     /// Asks for the names of frames that are new.
@@ -229,7 +256,9 @@ impl Collector {
         let mut books = self.books.clone();
         books.kernel = self.kernel.books;
         let user = &mut books.user;
-        user.received = self.kernel.received.saturating_sub(self.timeline.held() as u64);
+        // What waits here has been read, but not been looked at yet.
+        let waiting = self.timeline.held() + self.finisher.len();
+        user.received = self.kernel.received.saturating_sub(waiting as u64);
         user.lost_decode = self.lost_decode;
         user.lost_process_records = self.timeline.lost_records();
         books.latencies = vec![self.kernel.drain.clone(), self.naming.latency()];
@@ -245,14 +274,22 @@ impl Collector {
         // What was held back is complete now.
         self.batch(&Batch { complete_until_ns: u64::MAX, ..Batch::default() });
         let deadline = Instant::now() + LAST_NAMES;
-        while self.naming.waiting() {
+        while self.naming.waiting() || self.finisher.len() > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             match inbox.recv_timeout(left) {
                 Ok(message) => self.take(message),
                 Err(_) => break,
             }
+            self.finish_waiting(false);
             self.ask();
         }
+        self.finish_waiting(true);
+    }
+}
+
+fn count_end(books: &mut Books, sample: &RawSample<'_>) {
+    if let Some(count) = books.walk_ends.get_mut(sample.walk_end as usize) {
+        *count += 1;
     }
 }
 

@@ -16,6 +16,7 @@
 mod catalog;
 mod collect;
 mod drain;
+mod finish;
 mod naming;
 mod own;
 mod resolve;
@@ -23,6 +24,7 @@ mod table_builder;
 mod table_worker;
 mod timeline;
 mod unwinding;
+mod walk;
 
 pub use table_worker::{ARGUMENT as UNWIND_ARGUMENT, worker_main as unwind_worker_main};
 

@@ -2,14 +2,14 @@
 
 use super::Message;
 use super::table_worker::TableWorker;
-use crate::kernel::tables::UnwindTables;
+use crate::kernel::tables::{TableMemory, UnwindTables};
 use crate::process::Region;
 use crate::process::files::{Files, Owner};
 use crate::profile::Latency;
 use crate::unwind::RuleBook;
 use foldhash::HashMap;
 use hdrhistogram::Histogram;
-use probe_ebpf::table::{Page, TABLES_MAX};
+use probe_ebpf::table::{BUCKET_SHIFT, DIRECTORY_ENTRIES, Page, Rule, TABLES_MAX};
 use rustix::fs::fstat;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -37,11 +37,13 @@ pub(super) enum Place {
 }
 
 /// What became of a job.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) file: usize,
     /// The table; None where the file has no unwind information, or cannot be read.
     pub(super) table: Option<LoadedTable>,
+    /// Rules that are new: they continue the list of all rules.
+    pub(super) rules: Vec<Rule>,
     /// Tables that had to go to make room.
     pub(super) evicted: Vec<u16>,
     /// Bytes of all tables that are loaded.
@@ -50,11 +52,21 @@ pub(super) struct Loaded {
 }
 
 /// A table in the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct LoadedTable {
     pub(super) number: u16,
     /// The file offset from which it counts.
     pub(super) base: u32,
+    /// How many of its pages are the directory.
+    pub(super) directory: u32,
+    pub(super) memory: Arc<TableMemory>,
+}
+
+impl LoadedTable {
+    /// Bytes of code that the directory covers.
+    pub(super) fn span(&self) -> u64 {
+        (u64::from(self.directory) * DIRECTORY_ENTRIES as u64) << BUCKET_SHIFT
+    }
 }
 
 /// What tells one file's content from another's: device, inode, size, and the time
@@ -84,6 +96,7 @@ impl Builder {
             builder: self,
             book: RuleBook::default(),
             rules_set: 0,
+            rules_told: 0,
             files: Files::default(),
             slots: HashMap::default(),
             worker: None,
@@ -110,6 +123,8 @@ struct State {
     book: RuleBook,
     /// How many of the book's rules the kernel has.
     rules_set: usize,
+    /// How many of them the collector has.
+    rules_told: usize,
     files: Files,
     slots: HashMap<u16, Slot>,
     worker: Option<TableWorker>,
@@ -129,7 +144,9 @@ impl State {
         }
         let bytes = self.bytes();
         let latency = super::latency("unwind table", self.latency.as_ref());
-        Loaded { file: job.file, table, evicted, bytes, latency }
+        let rules = self.book.rules().get(self.rules_told..).unwrap_or_default().to_vec();
+        self.rules_told += rules.len();
+        Loaded { file: job.file, table, rules, evicted, bytes, latency }
     }
 
     fn open(&mut self, place: &Place) -> Option<Arc<OwnedFd>> {
@@ -147,7 +164,7 @@ impl State {
         let known = self.slots.values_mut().find(|slot| slot.content == content);
         if let Some(slot) = known {
             slot.used = self.jobs;
-            return Some(slot.table);
+            return Some(slot.table.clone());
         }
         let mut table = self.ask(file)?;
         let ids = self.book.intern(&table.rules);
@@ -156,9 +173,10 @@ impl State {
         self.make_room(bytes, evicted);
         let number = (0..).find(|number| !self.slots.contains_key(number))?;
         self.set_rules()?;
-        self.builder.maps.set_table(number, table.pages()).ok()?;
-        let table = LoadedTable { number, base: table.base() };
-        self.slots.insert(number, Slot { content, table, bytes, used: self.jobs });
+        let memory = Arc::new(self.builder.maps.set_table(number, table.pages()).ok()?);
+        let (base, directory) = (table.base(), table.directory());
+        let table = LoadedTable { number, base, directory, memory };
+        self.slots.insert(number, Slot { content, table: table.clone(), bytes, used: self.jobs });
         Some(table)
     }
 

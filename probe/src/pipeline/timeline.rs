@@ -8,8 +8,8 @@ use crate::kernel::sample::RawSample;
 pub(super) enum Moment<'a> {
     /// A process did something.
     Record(ProcessRecord),
-    /// Somebody was sampled.
-    Sample(RawSample<'a>),
+    /// Somebody was sampled; the record as well.
+    Sample(RawSample<'a>, &'a [u8]),
     /// A record of the ring that is no sample.
     Malformed,
 }
@@ -55,7 +55,7 @@ impl Timeline {
             while let Some(record) = records.next_if(|record| record.time_ns <= sample.time_ns) {
                 each(Moment::Record(record));
             }
-            each(Moment::Sample(sample));
+            each(Moment::Sample(sample, bytes));
         }
         records.for_each(|record| each(Moment::Record(record)));
     }

@@ -2,15 +2,17 @@
 
 use super::Message;
 use super::table_builder::{Builder, Job, Loaded, LoadedTable, Place};
+use super::walk::Code;
 use crate::kernel::records::{ProcessRecord, What};
 use crate::kernel::tables::Processes;
 use crate::kernel::{RawSample, Tables};
 use crate::process::files::Owner;
 use crate::process::life::Incarnation;
-use crate::process::{Region, RegionFile, Table};
+use crate::process::{Region, RegionFile, Regions, Table};
 use crate::profile::{Latency, WalkEnd};
+use crate::unwind::lookup;
 use foldhash::{HashMap, HashSet};
-use probe_ebpf::table::{self, REGION_FRAME_POINTER, REGION_TABLE, REGION_UNKNOWN};
+use probe_ebpf::table::{self, REGION_FRAME_POINTER, REGION_TABLE, REGION_UNKNOWN, Rule};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -30,7 +32,7 @@ struct File {
     state: State,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum State {
     Asked,
     Loaded(LoadedTable),
@@ -54,6 +56,8 @@ pub(super) struct Unwinding {
     files: HashMap<usize, File>,
     known: HashMap<u32, Known>,
     dirty: HashSet<u32>,
+    /// By number.
+    rules: Vec<Rule>,
     pub(super) table_bytes: u64,
     pub(super) latency: Latency,
 }
@@ -82,6 +86,7 @@ impl Unwinding {
             files: HashMap::default(),
             known: HashMap::default(),
             dirty: HashSet::default(),
+            rules: Vec::new(),
             table_bytes: 0,
             latency: Latency::default(),
         })
@@ -173,10 +178,13 @@ impl Unwinding {
         }
         let id = Arc::as_ptr(&region.file) as usize;
         match self.state(id, owner, region) {
-            State::Loaded(LoadedTable { number, base }) => {
-                let offset = region.offset.wrapping_sub(u64::from(base));
+            State::Loaded(table) => {
+                let offset = region.offset.wrapping_sub(u64::from(table.base));
                 known.base = region.start.wrapping_sub(offset);
-                (known.table, known.kind) = (number, REGION_TABLE);
+                (known.table, known.kind) = (table.number, REGION_TABLE);
+                // What lies beyond the directory must not be looked up in it.
+                let left = table.span().saturating_sub(offset) >> 12;
+                known.pages = known.pages.min(u32::try_from(left).unwrap_or(u32::MAX));
             }
             State::Asked => {
                 known.kind = REGION_UNKNOWN;
@@ -190,7 +198,7 @@ impl Unwinding {
     /// The state of a region's file, which is asked for when it is new.
     fn state(&mut self, id: usize, owner: Owner, region: &Region) -> State {
         if let Some(file) = self.files.get(&id) {
-            return file.state;
+            return file.state.clone();
         }
         let place = if *region.file == RegionFile::Vdso {
             Place::Vdso
@@ -207,7 +215,8 @@ impl Unwinding {
 
     /// Takes in a table, and tells the walk of it.
     pub(super) fn loaded(&mut self, loaded: Loaded, processes: &Table) {
-        let Loaded { file, table, evicted, bytes, latency } = loaded;
+        let Loaded { file, table, rules, evicted, bytes, latency } = loaded;
+        self.rules.extend(rules);
         (self.table_bytes, self.latency) = (bytes, latency);
         if let Some(file) = self.files.get_mut(&file) {
             file.state = table.map_or(State::None, State::Loaded);
@@ -220,9 +229,29 @@ impl Unwinding {
         self.update(processes);
     }
 
+    /// What is at `address` of a process with these regions; the table that is
+    /// needed for it is asked for.
+    pub(super) fn code(&mut self, owner: Owner, regions: &Regions, address: u64) -> Code {
+        let Some(region) = regions.lookup(address) else { return Code::Unmapped };
+        if !matches!(*region.file, RegionFile::File { .. } | RegionFile::Vdso) {
+            return Code::FramePointer;
+        }
+        let id = Arc::as_ptr(&region.file) as usize;
+        match self.state(id, owner, region) {
+            State::Asked => Code::Pending,
+            State::None => Code::FramePointer,
+            State::Loaded(table) => {
+                let offset = region.file_offset(address).wrapping_sub(u64::from(table.base));
+                let number = lookup(table.memory.pages(), table.directory, offset);
+                let rule = number.and_then(|number| self.rules.get(usize::from(number)));
+                Code::Rule(rule.copied().unwrap_or_default())
+            }
+        }
+    }
+
     /// Whoever maps a file whose table has gone asks for it with its next sample.
     fn evicted(&mut self, numbers: &[u16]) {
-        self.files.retain(|_, file| match file.state {
+        self.files.retain(|_, file| match &file.state {
             State::Loaded(table) => !numbers.contains(&table.number),
             State::Asked | State::None => true,
         });

@@ -29,6 +29,7 @@ mod wire;
 pub use book::RuleBook;
 pub use error::Error;
 pub use limits::Limits;
+pub use pages::lookup;
 pub use registers::Unsupported;
 pub use source::read;
 pub use wire::TABLE_BYTES_MAX;
@@ -68,6 +69,12 @@ impl Table {
     #[must_use]
     pub const fn base(&self) -> u32 {
         self.paged.base
+    }
+
+    /// How many of the pages are the directory.
+    #[must_use]
+    pub fn directory(&self) -> u32 {
+        u32::try_from(self.paged.directory).unwrap_or(0)
     }
 
     /// The number of the rule at `file_offset`, as the BPF walk finds it; None

@@ -135,34 +135,44 @@ impl Paged {
     /// The number of the rule at `file_offset`, as the BPF walk finds it; None
     /// where there is no bucket.
     pub(super) fn lookup(&self, file_offset: u32) -> Option<u16> {
-        let number = (file_offset.checked_sub(self.base)? >> BUCKET_SHIFT) as usize;
-        let directory = number / DIRECTORY_ENTRIES;
-        if directory >= self.directory {
-            return None;
-        }
-        let rows = self.bucket(number)?;
-        let below = rows.partition_point(|row| row >> 16 <= low(file_offset));
-        let row = rows.get(below.checked_sub(1)?)?;
-        Some((row & 0xffff) as u16)
-    }
-
-    /// The rows of a bucket.
-    fn bucket(&self, number: usize) -> Option<&[u32]> {
-        let entry = &self.pages.get(number / DIRECTORY_ENTRIES)?.0;
-        let at = number % DIRECTORY_ENTRIES * 2;
-        let (page, place) = (*entry.get(at)? as usize, *entry.get(at + 1)? as usize);
-        let (first, count) = (place & 0xffff, place >> 16);
-        self.pages.get(page)?.0.get(first..first + count)
+        let offset = file_offset.checked_sub(self.base)?;
+        let directory = u32::try_from(self.directory).ok()?;
+        lookup(&self.pages, directory, offset.into())
     }
 
     /// Every row, by offset; the rows that a bucket starts with are among them.
     pub(super) fn rows(&self) -> impl Iterator<Item = (u32, u16)> {
         (0..self.directory * DIRECTORY_ENTRIES).flat_map(move |number| {
             let start = self.base as usize + (number << BUCKET_SHIFT);
-            let rows = self.bucket(number).unwrap_or_default().iter();
+            let rows = bucket(&self.pages, number).unwrap_or_default().iter();
             rows.map(move |row| (start as u32 + (row >> 16), (row & 0xffff) as u16))
         })
     }
+}
+
+/// The number of the rule at `offset` from the table's base, as the BPF walk finds
+/// it; None where there is no bucket. The first `directory` of the pages are the
+/// directory.
+#[must_use]
+pub fn lookup(pages: &[Page], directory: u32, offset: u64) -> Option<u16> {
+    let number = usize::try_from(offset >> BUCKET_SHIFT).ok()?;
+    if number / DIRECTORY_ENTRIES >= directory as usize {
+        return None;
+    }
+    let low = u32::try_from(offset & u64::from(u32::MAX)).map(low).ok()?;
+    let rows = bucket(pages, number)?;
+    let below = rows.partition_point(|row| row >> 16 <= low);
+    let row = rows.get(below.checked_sub(1)?)?;
+    u16::try_from(row & 0xffff).ok()
+}
+
+/// The rows of a bucket.
+fn bucket(pages: &[Page], number: usize) -> Option<&[u32]> {
+    let entry = &pages.get(number / DIRECTORY_ENTRIES)?.0;
+    let at = number % DIRECTORY_ENTRIES * 2;
+    let (page, place) = (*entry.get(at)? as usize, *entry.get(at + 1)? as usize);
+    let (first, count) = (place & 0xffff, place >> 16);
+    pages.get(page)?.0.get(first..first + count)
 }
 
 #[cfg(test)]
