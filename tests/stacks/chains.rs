@@ -5,11 +5,14 @@ use crate::sampling;
 use crate::verdict::{Tally, judge};
 use libtest_mimic::Trial;
 use probe::kernel::Target;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use test_programs::harness::Stopped;
 use test_programs::{Chain, Compiler, Form, Linker, Program, Running, build};
 
 /// Samples a second on each CPU.
-const HZ: u32 = 997;
+const HZ: u32 = 1999;
 /// Samples of each program: 5 of them are 0.5 %.
 const SAMPLES: u64 = 1000;
 /// % of samples that have to be exact.
@@ -24,8 +27,10 @@ pub(crate) fn tests() -> Vec<Trial> {
         ("chains::forms", forms),
         ("chains::other_languages", other_languages),
     ];
-    let mut tests: Vec<Trial> =
-        groups.into_iter().map(|(name, group)| sampling(name, move || are_exact(&group()))).collect();
+    let mut tests: Vec<Trial> = groups
+        .into_iter()
+        .map(|(name, group)| sampling(name, move || are_exact(&group())))
+        .collect();
     tests.push(sampling("chains::stripped", stripped));
     tests
 }
@@ -90,10 +95,12 @@ fn are_exact(programs: &[Program]) -> Result<(), Stopped> {
     let recorded = record(running.iter().map(|(_, running)| running.pid()).collect())?;
     let mut failed = Vec::new();
     for (program, running) in &running {
+        let path = build(program).map_err(Stopped::from)?;
+        let name = path.file_name().unwrap().to_string_lossy();
         let chain = program.chain();
         let mut tally = Tally::default();
         for stack in recorded.stacks(|pid, _| pid == running.pid()) {
-            tally.add(judge(&stack, &chain, &[]), stack.count);
+            tally.add(judge(&stack, &chain, &[&name]), stack.count);
         }
         eprintln!("{program:?}: {tally}");
         if tally.exact() < EXACT_MIN {
@@ -112,7 +119,42 @@ fn record(pids: Vec<u32>) -> Result<Recorded, Stopped> {
     Ok(recording.end())
 }
 
-/// A stripped chain is the chain of its twin, which has names: address by address.
+/// A stripped chain is that of its twin, which has names at the same places.
 fn stripped() -> Result<(), Stopped> {
+    let chain = Chain { depth: 39, ..Chain::default() };
+    let (twin, bare) = (Program::Chain(chain), Program::Chain(Chain { stripped: true, ..chain }));
+    let symbols = symbols(&build(&twin)?)?;
+    let path = build(&bare)?;
+    let name = path.file_name().unwrap().to_string_lossy();
+    let running = Running::start_for(&path, SECONDS)?;
+    let recorded = record(vec![running.pid()])?;
+    let mut tally = Tally::default();
+    for mut stack in recorded.stacks(|pid, _| pid == running.pid()) {
+        for frame in stack.user.iter_mut().filter(|frame| frame.module == name) {
+            let (start, real) = symbols.range(..=frame.address).next_back().unwrap();
+            let expected = format!("{name}!fn_{start:x}");
+            assert!(frame.function == expected || real == "_start", "{frame:?}: {expected}");
+            frame.function.clone_from(real);
+        }
+        tally.add(judge(&stack, &bare.chain(), &[&name]), stack.count);
+    }
+    eprintln!("stripped: {tally}");
+    if tally.exact() < EXACT_MIN {
+        return Err(Stopped::failed(tally.to_string()));
+    }
     Ok(())
+}
+
+/// The functions of a program by where they begin in the file: GNU ld maps a
+/// position-independent program's code at its offset.
+fn symbols(program: &Path) -> Result<BTreeMap<u64, String>, Stopped> {
+    let output = Command::new("nm").arg("--defined-only").arg(program).output();
+    let output = output.map_err(|_| Stopped::Ignored("nm is not installed".to_owned()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let symbol = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let start = u64::from_str_radix(fields.next()?, 16).ok()?;
+        matches!(fields.next()?, "T" | "t").then_some((start, fields.next()?.to_owned()))
+    };
+    Ok(text.lines().filter_map(symbol).collect())
 }

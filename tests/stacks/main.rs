@@ -13,6 +13,9 @@
 
 mod brief;
 mod chains;
+mod mappings;
+mod oracle;
+mod real;
 mod recording;
 mod root;
 mod special;
@@ -37,6 +40,9 @@ fn main() -> ExitCode {
     let mut tests = chains::tests();
     tests.extend(special::tests());
     tests.extend(brief::tests());
+    tests.extend(real::tests());
+    tests.extend(mappings::tests());
+    tests.extend(oracle::tests());
     run(tests)
 }
 

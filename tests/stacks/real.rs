@@ -75,7 +75,9 @@ pub(crate) fn tests() -> Vec<Trial> {
         }),
         load("sqlite3", || Ok(command("sqlite3", &[":memory:", SQL]))),
     ];
-    tests.push(load("go", || Ok(command(&build(&Program::GoChain)?.display().to_string(), &["60"]))));
+    tests.push(load("go", || {
+        Ok(command(&build(&Program::GoChain)?.display().to_string(), &["60"]))
+    }));
     tests
 }
 
@@ -111,9 +113,7 @@ fn load(
         let pid = load.0.id();
         let recording = Recording::start(HZ, Target::Tree(pid))?;
         let start = recording.sampled();
-        recording.until("samples", |snapshot| {
-            snapshot.books.user.decoded >= start + SAMPLES
-        });
+        recording.until("samples", |snapshot| snapshot.books.user.decoded >= start + SAMPLES);
         let recorded = recording.end();
         drop(load);
         reaches_the_root(name, &recorded)

@@ -3,8 +3,8 @@
 use probe::kernel::Target;
 use probe::pipeline::{Live, LiveOptions};
 use probe::profile::{
-    Books, FrameHandle, FrameKind, Naming, Process, Range, Snapshot, Source as _, StackHandle, WalkEnd,
-    stack,
+    Books, FrameHandle, FrameKind, Naming, Process, Range, Snapshot, Source as _, StackHandle,
+    WalkEnd, stack,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use test_programs::harness::Stopped;
 
 /// How long anything may take before its test has failed; nothing is as slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often it is looked whether there are samples enough.
 const LOOK: Duration = Duration::from_millis(100);

@@ -1,14 +1,15 @@
 //! Programs that do what breaks unwinders.
 
 use crate::recording::Recording;
-use crate::sampling;
 use crate::verdict::{Tally, judge};
+use crate::{sampling, scratch};
 use libtest_mimic::Trial;
 use probe::kernel::Target;
+use std::path::Path;
 use test_programs::harness::Stopped;
-use test_programs::{Program, Running, build};
+use test_programs::{Chain, Program, Running, build};
 
-const HZ: u32 = 997;
+const HZ: u32 = 1999;
 const SAMPLES: u64 = 2000;
 /// % of stacks that have to reach the root.
 const COMPLETE_MIN: f64 = 99.0;
@@ -27,24 +28,53 @@ pub(crate) fn tests() -> Vec<Trial> {
         ("special::procedure_linkage_table", Program::Plt),
         ("special::realigned_stack", Program::Realigned),
     ];
-    programs
+    let mut tests: Vec<Trial> = programs
         .into_iter()
         .map(|(name, program)| sampling(name, move || is_complete(program)))
-        .collect()
+        .collect();
+    tests.push(sampling("special::upgraded_executable", || {
+        is_complete_after("upgraded", |file| {
+            // As package managers do: the new file is renamed over the old one.
+            let new = file.with_extension("new");
+            std::fs::copy(build(&Program::BusyC)?, &new)?;
+            Ok(std::fs::rename(&new, file)?)
+        })
+    }));
+    tests.push(sampling("special::deleted_executable", || {
+        is_complete_after("deleted", |file| Ok(std::fs::remove_file(file)?))
+    }));
+    tests
+}
+
+/// A chain whose file is changed while it runs, before otop has seen it.
+fn is_complete_after(
+    name: &str,
+    change: impl FnOnce(&Path) -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
+    let program = Program::Chain(Chain::default());
+    let file = scratch(name);
+    std::fs::copy(build(&program)?, &file)?;
+    let _running = Running::start_for(&file, SECONDS)?;
+    change(&file)?;
+    hold(program, name)
 }
 
 fn is_complete(program: Program) -> Result<(), Stopped> {
     let path = build(&program)?;
     let _running = Running::start_for(&path, SECONDS)?;
     // What it forks has the same name.
-    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    hold(program, &path.file_name().unwrap().to_string_lossy())
+}
+
+/// Samples the processes that are called `name`.
+fn hold(program: Program, name: &str) -> Result<(), Stopped> {
     let recording = Recording::start(HZ, Target::Machine)?;
-    recording.until_sampled_by_name(&name, SAMPLES);
+    recording.until_sampled_by_name(name, SAMPLES);
     let recorded = recording.end();
     let chain = program.chain();
     let mut tally = Tally::default();
     for stack in recorded.stacks(|_, process| process == name) {
-        tally.add(judge(&stack, &chain, &[&name, "plugin_c"]), stack.count);
+        tally.add(judge(&stack, &chain, &[name, "plugin_c"]), stack.count);
     }
     eprintln!("{program:?}: {tally}");
     if tally.complete() < COMPLETE_MIN || tally.wrong() > WRONG_MAX {

@@ -7,92 +7,117 @@ use std::fmt;
 /// What is to be said of one stack.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
-    /// Every function of the chain, in order, from the leaf to the root.
+    /// Every function of the chain, in order, down to the root. What it calls in
+    /// libraries may lie above its leaf.
     Exact,
-    /// The root, by way of functions that are in the chain, in its order, with
-    /// more on top: the program was not in its leaf.
+    /// The root, by way of functions that are in the chain, in its order: the
+    /// program was not in its leaf.
     Complete,
+    /// A thread of the language's own, which is none of the chain's.
+    Elsewhere,
     /// All right as far as it goes, but the root was not reached.
     Incomplete(String),
     /// A frame that cannot be where it is.
     Wrong(String),
 }
 
-/// What may lie below a program's `main`.
-const RUNTIME: [&str; 10] = [
+/// The functions that may lie between a program's main function and the root, by
+/// how their names begin: glibc's, musl's, Rust's and Go's.
+const RUNTIME: [&str; 9] = [
     "__libc_start",
     "libc_start_main_stage2",
-    "_start_c",
+    "_start",
     "std::",
-    "core::",
     "<fn",
+    "core::",
     "main",
     "runtime.main",
-    "_start",
     "runtime.goexit",
 ];
 
-/// The outermost function of a process or goroutine.
-const ROOTS: [&str; 4] = ["_start", "runtime.goexit", "runtime.goexit.abi0", "_start_c"];
+/// The outermost functions: of a process; of a goroutine; and of a static program
+/// with musl, which is built without unwind information.
+const ROOTS: [&str; 4] =
+    ["_start", "runtime.goexit", "runtime.goexit.abi0", "libc_start_main_stage2"];
+
+/// Where Go's own stacks end: it changes from a goroutine's stack to a thread's.
+const GO_ROOTS: [&str; 3] = ["runtime.mstart", "runtime.mcall", "runtime.systemstack"];
+
+/// What the compiler puts into every file to be run as it is loaded and unloaded.
+const LOADING: [&str; 5] =
+    ["_init", "_fini", "frame_dummy", "__do_global_dtors_aux", "deregister_tm_clones"];
 
 /// Holds `stack` against `chain`, the names from the leaf to the program's main
-/// function; `program` is the module that they are in.
+/// function; `own` are the modules that they are in.
 pub(crate) fn judge(stack: &Stack, chain: &[String], own: &[&str]) -> Verdict {
-    let is_root = |frame: &UserFrame| ROOTS.contains(&frame.function.as_str());
-    let Some(root) = stack.user.last() else {
+    let frames: Vec<&UserFrame> =
+        stack.user.iter().rev().filter(|frame| !is_signal_frame(frame, own)).collect();
+    let names: Vec<&str> = frames.iter().map(|frame| plain(&frame.function)).collect();
+    let Some(root) = names.first() else {
         return Verdict::Incomplete("no frame at all".to_owned());
     };
-    // From the root to the leaf.
-    let mut frames = stack.user.iter().rev().peekable();
-    if !is_root(root) {
-        return match position(root, chain) {
-            Some(_) => Verdict::Incomplete(format!("ends at {}", told(root))),
-            None if own.contains(&root.module.as_str()) => Verdict::Wrong(told(root)),
-            None => Verdict::Incomplete(format!("ends at {}", told(root))),
-        };
+    if GO_ROOTS.iter().any(|go| root.starts_with(go)) {
+        return Verdict::Elsewhere;
     }
-    let main = chain.last();
-    while frames.next_if(|frame| Some(&frame.function) != main && is_runtime(frame)).is_some() {}
-    // C's main is below Rust's, which is called `program::main`.
-    let mut expected = chain.iter().rev().peekable();
-    while let Some(frame) = frames.next_if(|frame| Some(&&frame.function) == expected.peek()) {
-        let _ = frame;
-        expected.next();
+    if !ROOTS.contains(root) {
+        return Verdict::Incomplete(told(stack));
     }
-    match (frames.next(), expected.next()) {
-        (None, None) => Verdict::Exact,
-        (Some(frame), Some(_)) if !own.contains(&frame.module.as_str()) => above(frames, own),
-        (Some(frame), _) if is_stub(frame) => above(frames, own),
-        (Some(frame), _) => Verdict::Wrong(told(frame)),
-        (None, Some(_)) => Verdict::Complete,
+    let chain: Vec<&str> = chain.iter().rev().map(|name| plain(name)).collect();
+    let is_runtime = |(frame, name): &(&&UserFrame, &&str)| {
+        Some(*name) != chain.first()
+            && (frame.module.starts_with("libc.so")
+                || RUNTIME.iter().any(|start| name.starts_with(start)))
+    };
+    let below = frames.iter().zip(&names).take_while(is_runtime).count();
+    let found = &names[below..];
+    let same = found.iter().zip(&chain).take_while(|(found, expected)| found == expected).count();
+    let mut above = frames.iter().skip(below + same);
+    if above.any(|frame| own.contains(&frame.module.as_str()) && !is_anywhere(frame)) {
+        return Verdict::Wrong(told(stack));
     }
+    if same == chain.len() { Verdict::Exact } else { Verdict::Complete }
 }
 
-/// What is called from the chain: libraries, none of which calls back.
-fn above<'a>(frames: impl Iterator<Item = &'a UserFrame>, own: &[&str]) -> Verdict {
-    let mut own_frames = frames.filter(|frame| own.contains(&frame.module.as_str()));
-    own_frames.find(|frame| !is_stub(frame)).map_or(Verdict::Complete, |frame| {
-        Verdict::Wrong(told(frame))
-    })
+/// Whether the kernel put it there, for a handler to return to.
+fn is_signal_frame(frame: &UserFrame, own: &[&str]) -> bool {
+    own.contains(&"signal_c")
+        && frame.module.starts_with("libc.so")
+        && (frame.function == "__restore_rt" || frame.function.contains("!fn_"))
 }
 
-/// A stub of the procedure linkage table.
-fn is_stub(frame: &UserFrame) -> bool {
-    frame.function.ends_with("@plt")
+/// Whether it may lie above any function of the program: a stub of the procedure
+/// linkage table, what loading runs, what the language brings.
+fn is_anywhere(frame: &UserFrame) -> bool {
+    let name = frame.function.as_str();
+    let brought = ["std::", "<std::", "core::", "runtime.", "_start"];
+    // A stub has no symbol of its own.
+    name.ends_with("@plt")
+        || name.contains("!fn_")
+        || LOADING.contains(&name)
+        || brought.iter().any(|start| name.starts_with(start))
 }
 
-fn is_runtime(frame: &UserFrame) -> bool {
-    frame.module.starts_with("libc.so")
-        || RUNTIME.iter().any(|start| frame.function.starts_with(start))
+/// A name without parameters, and without what a compiler adds to that of a part.
+fn plain(name: &str) -> &str {
+    let name = name.split_once('(').map_or(name, |(name, _)| name);
+    name.strip_suffix(".cold").unwrap_or(name)
 }
 
-fn position(frame: &UserFrame, chain: &[String]) -> Option<usize> {
-    chain.iter().position(|name| *name == frame.function)
-}
-
-fn told(frame: &UserFrame) -> String {
-    let UserFrame { function, module, address, .. } = frame;
-    format!("{module}+{address:#x} {function}")
+/// The frames from the leaf on, as many as can be read, and the outermost.
+fn told(stack: &Stack) -> String {
+    let frame = |frame: &UserFrame| {
+        let UserFrame { function, module, address, .. } = frame;
+        format!("{module}+{address:#x} {function}")
+    };
+    let mut told: Vec<String> = stack.user.iter().take(3).map(frame).collect();
+    if stack.user.len() > told.len() {
+        told.push(format!("({} frames)", stack.user.len() - told.len()));
+        told.extend(stack.user.last().map(frame));
+    }
+    if let Some(kernel) = &stack.kernel {
+        told.insert(0, format!("kernel {kernel}"));
+    }
+    told.join(" < ")
 }
 
 /// Verdicts by how often they were given.
@@ -110,7 +135,12 @@ impl Tally {
 
     fn percent(&self, which: impl Fn(&Verdict) -> bool) -> f64 {
         let some = self.0.iter().filter(|(verdict, _)| which(verdict));
-        percent(some.map(|(_, count)| count).sum(), self.sum())
+        percent(some.map(|(_, count)| count).sum(), self.own())
+    }
+
+    /// How many are the chain's.
+    fn own(&self) -> u64 {
+        self.0.iter().filter(|(v, _)| **v != Verdict::Elsewhere).map(|(_, count)| count).sum()
     }
 
     /// % of stacks that are exact.
@@ -142,7 +172,7 @@ impl fmt::Display for Tally {
         let mut rest: Vec<_> = self
             .0
             .iter()
-            .filter(|(verdict, _)| !matches!(verdict, Verdict::Exact | Verdict::Complete))
+            .filter(|(verdict, _)| matches!(verdict, Verdict::Incomplete(_) | Verdict::Wrong(_)))
             .collect();
         rest.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         rest.iter().take(4).try_for_each(|(verdict, count)| write!(f, "; {count} {verdict:?}"))

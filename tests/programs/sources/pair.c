@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-KEPT uint64_t LEAF(uint64_t seed) { return work(seed, 100000); }
+KEPT uint64_t LEAF(uint64_t seed) { return work(seed, 300000); }
 
 int main(int argc, char **argv)
 {
