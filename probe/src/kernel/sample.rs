@@ -1,7 +1,9 @@
 //! One record of the ring buffer, from bytes (`probe-ebpf/src/abi.h`).
 
 use crate::profile::WalkEnd;
-use probe_ebpf::{KERNEL_FRAMES_MAX, REGISTERS, STACK_COPY_BYTES, SampleHeader, USER_FRAMES_MAX};
+use probe_ebpf::{
+    EXACT_ADDRESS, KERNEL_FRAMES_MAX, REGISTERS, STACK_COPY_BYTES, SampleHeader, USER_FRAMES_MAX,
+};
 
 /// A sample before anything in it has been looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +146,13 @@ impl<'a> RawSample<'a> {
 
     /// The user's part of the stack, leaf first.
     pub fn user(&self) -> impl DoubleEndedIterator<Item = CodeAddress> + ExactSizeIterator + 'a {
-        addresses(self.user)
+        // A bit that no user address has marks those that a signal interrupted.
+        addresses(self.user).map(|address| match address {
+            CodeAddress::Return(marked) if marked & EXACT_ADDRESS != 0 => {
+                CodeAddress::Instruction(marked & !EXACT_ADDRESS)
+            }
+            address => address,
+        })
     }
 }
 
@@ -220,6 +228,13 @@ mod tests {
         assert_eq!(sample.thread_name, b"0123456789abcdef");
         assert!(sample.kernel().map(CodeAddress::lookup).eq([100, 199]));
         assert!(sample.user().map(CodeAddress::lookup).eq([300, 399, 499]));
+    }
+
+    #[test]
+    fn what_a_signal_interrupted_is_no_return_address() {
+        let bytes = record(&[], &[300, 400, 500 | EXACT_ADDRESS, 600]);
+        let sample = RawSample::decode(&bytes).unwrap();
+        assert!(sample.user().map(CodeAddress::lookup).eq([300, 399, 500, 599]));
     }
 
     #[test]
