@@ -183,7 +183,8 @@ impl Unwinding {
                 known.base = region.start.wrapping_sub(offset);
                 (known.table, known.kind) = (table.number, REGION_TABLE);
                 // What lies beyond the directory must not be looked up in it.
-                let left = table.span().saturating_sub(offset) >> 12;
+                let end = u64::from(table.base) + table.span();
+                let left = end.saturating_sub(region.offset) >> 12;
                 known.pages = known.pages.min(u32::try_from(left).unwrap_or(u32::MAX));
             }
             State::Asked => {
