@@ -58,6 +58,11 @@ fn sampling(
     })
 }
 
+/// A test of what is not reached yet, and why; it runs with `--ignored`.
+fn not_met(why: &str, trial: Trial) -> Trial {
+    trial.with_ignored_flag(true).with_kind(format!("not met yet: {why}"))
+}
+
 /// A file of this test run alone.
 fn scratch(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(std::process::id().to_string());

@@ -33,7 +33,6 @@ pub(crate) struct UserFrame {
 /// A stack of a process, and how often it was sampled.
 #[derive(Clone, Debug)]
 pub(crate) struct Stack {
-    pub(crate) pid: u32,
     pub(crate) process: String,
     /// Leaf first.
     pub(crate) user: Vec<UserFrame>,
@@ -181,14 +180,14 @@ impl Recorded {
         let stack = |((process, stack), count)| {
             let process = tables.processes.get(process?)?;
             let (pid, name) = (process.key.pid, process.name.as_str());
-            wanted(pid, name).then(|| self.stack(pid, name, stack, count))
+            wanted(pid, name).then(|| self.stack(name, stack, count))
         };
         counts.into_iter().filter_map(stack).collect()
     }
 
-    fn stack(&self, pid: u32, process: &str, handle: StackHandle, count: u64) -> Stack {
+    fn stack(&self, process: &str, handle: StackHandle, count: u64) -> Stack {
         let mut stack =
-            Stack { pid, process: process.to_owned(), user: Vec::new(), kernel: None, count };
+            Stack { process: process.to_owned(), user: Vec::new(), kernel: None, count };
         for handle in stack::frames(&self.snapshot.tables.stacks, handle) {
             let frame = self.frame(handle);
             match frame.kind {

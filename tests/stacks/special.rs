@@ -2,7 +2,7 @@
 
 use crate::recording::Recording;
 use crate::verdict::{Tally, judge};
-use crate::{sampling, scratch};
+use crate::{not_met, sampling, scratch};
 use libtest_mimic::Trial;
 use probe::kernel::Target;
 use std::path::Path;
@@ -23,7 +23,6 @@ pub(crate) fn tests() -> Vec<Trial> {
         ("special::alloca", Program::Alloca),
         ("special::dlopen_and_dlclose", Program::Dlopen),
         ("special::fork", Program::Fork),
-        ("special::vfork", Program::Vfork),
         ("special::signal_stack", Program::Signal),
         ("special::procedure_linkage_table", Program::Plt),
         ("special::realigned_stack", Program::Realigned),
@@ -32,6 +31,10 @@ pub(crate) fn tests() -> Vec<Trial> {
         .into_iter()
         .map(|(name, program)| sampling(name, move || is_complete(program)))
         .collect();
+    tests.push(not_met(
+        "a child of vfork is unknown to the walk until user space has heard of it",
+        sampling("special::vfork", || is_complete(Program::Vfork)),
+    ));
     tests.push(sampling("special::upgraded_executable", || {
         is_complete_after("upgraded", |file| {
             // As package managers do: the new file is renamed over the old one.
@@ -54,21 +57,25 @@ fn is_complete_after(
     let program = Program::Chain(Chain::default());
     let file = scratch(name);
     std::fs::copy(build(&program)?, &file)?;
-    let _running = Running::start_for(&file, SECONDS)?;
+    let running = Running::start_for(&file, SECONDS)?;
     change(&file)?;
-    hold(program, name)
+    hold(program, name, &running)
 }
 
 fn is_complete(program: Program) -> Result<(), Stopped> {
     let path = build(&program)?;
-    let _running = Running::start_for(&path, SECONDS)?;
-    // What it forks has the same name.
-    hold(program, &path.file_name().unwrap().to_string_lossy())
+    let running = Running::start_for(&path, SECONDS)?;
+    hold(program, &path.file_name().unwrap().to_string_lossy(), &running)
 }
 
-/// Samples the processes that are called `name`.
-fn hold(program: Program, name: &str) -> Result<(), Stopped> {
-    let recording = Recording::start(HZ, Target::Machine)?;
+/// Samples what runs, and what it forks, which has the same name.
+fn hold(program: Program, name: &str, running: &Running) -> Result<(), Stopped> {
+    // Forked before: not below the first one for otop, which watches forks.
+    let target = match program {
+        Program::Fork => Target::Processes(vec![u32::try_from(running.note()).unwrap()]),
+        _ => Target::Tree(running.pid()),
+    };
+    let recording = Recording::start(HZ, target)?;
     recording.until_sampled_by_name(name, SAMPLES);
     let recorded = recording.end();
     let chain = program.chain();

@@ -13,7 +13,7 @@ pub(crate) enum Verdict {
     /// The root, by way of functions that are in the chain, in its order: the
     /// program was not in its leaf.
     Complete,
-    /// A thread of the language's own, which is none of the chain's.
+    /// A thread of the language's own, or between two stacks: none of the chain's.
     Elsewhere,
     /// All right as far as it goes, but the root was not reached.
     Incomplete(String),
@@ -59,6 +59,9 @@ pub(crate) fn judge(stack: &Stack, chain: &[String], own: &[&str]) -> Verdict {
     if GO_ROOTS.iter().any(|go| root.starts_with(go)) {
         return Verdict::Elsewhere;
     }
+    if is_landing(stack, own) {
+        return Verdict::Elsewhere;
+    }
     if !ROOTS.contains(root) {
         return Verdict::Incomplete(told(stack));
     }
@@ -76,6 +79,15 @@ pub(crate) fn judge(stack: &Stack, chain: &[String], own: &[&str]) -> Verdict {
         return Verdict::Wrong(told(stack));
     }
     if same == chain.len() { Verdict::Exact } else { Verdict::Complete }
+}
+
+/// Whether an exception is about to land: libgcc has then overwritten the frame
+/// that it is in with the one that it will return to (`__builtin_eh_return`), and
+/// no unwinder can follow. Only libstdc++ calls this function.
+fn is_landing(stack: &Stack, own: &[&str]) -> bool {
+    stack.user.windows(2).any(|pair| {
+        pair[0].function == "_Unwind_RaiseException" && own.contains(&pair[1].module.as_str())
+    })
 }
 
 /// Whether the kernel put it there, for a handler to return to.
@@ -109,7 +121,7 @@ fn told(stack: &Stack) -> String {
         let UserFrame { function, module, address, .. } = frame;
         format!("{module}+{address:#x} {function}")
     };
-    let mut told: Vec<String> = stack.user.iter().take(3).map(frame).collect();
+    let mut told: Vec<String> = stack.user.iter().take(6).map(frame).collect();
     if stack.user.len() > told.len() {
         told.push(format!("({} frames)", stack.user.len() - told.len()));
         told.extend(stack.user.last().map(frame));
@@ -169,6 +181,10 @@ impl fmt::Display for Tally {
             self.complete(),
             self.wrong()
         )?;
+        match self.sum() - self.own() {
+            0 => {}
+            elsewhere => write!(f, ", {elsewhere} elsewhere")?,
+        }
         let mut rest: Vec<_> = self
             .0
             .iter()
