@@ -37,6 +37,11 @@ pub enum Program {
     Signal,
     /// A process that becomes itself anew about 1,000 times a second.
     Exec,
+    /// A process that becomes [`Program::PairB`], copied beside it as `pair_b`,
+    /// which becomes this one, `pair_a`, about 1,000 times a second.
+    PairA,
+    /// See [`Program::PairA`].
+    PairB,
     /// A process that is gone after 30 ms of CPU time.
     Brief,
     /// 100,000 mappings, or as many as `vm.max_map_count` allows: the note tells.
@@ -59,7 +64,8 @@ pub struct Share {
 }
 
 impl Program {
-    /// One of each that has its own source; chains with their usual options.
+    /// One of each that has its own source and runs by itself; chains with their
+    /// usual options.
     #[must_use]
     pub fn all() -> Vec<Self> {
         vec![
@@ -132,6 +138,8 @@ impl Program {
             Self::Vfork => &["vfork_leaf", "vfork_caller", "main"],
             Self::Signal => &["handler_leaf", "handler", "raiser", "main"],
             Self::Exec => &["exec_leaf", "main"],
+            Self::PairA => &["pair_a_leaf", "main"],
+            Self::PairB => &["pair_b_leaf", "main"],
             Self::Brief => &["brief_leaf", "main"],
             Self::Mappings => &["mappings_leaf", "main"],
             Self::Inlined => &["work", "inlined_hot", "inlined_caller", "main"],

@@ -56,6 +56,8 @@ pub(crate) fn of(program: &Program) -> Result<Recipe, Missing> {
         Program::Vfork => c(tool::CC, "vfork.c", &[]),
         Program::Signal => c(tool::CC, "signal.c", &[]),
         Program::Exec => c(tool::CC, "exec.c", &[]),
+        Program::PairA => pair("pair_a", 'b'),
+        Program::PairB => pair("pair_b", 'a'),
         Program::Brief => c(tool::CC, "brief.c", &[]),
         Program::Mappings => c(tool::CC, "mappings.c", &[]),
         Program::Realigned => c(tool::CC, "realigned.c", &["-mavx2".to_owned()]),
@@ -79,6 +81,14 @@ fn c(compiler: Tool, file: &str, after: &[String]) -> Result<Recipe, Missing> {
         included: vec![sources.join("life.h")],
         environment: Vec::new(),
     })
+}
+
+/// One of the two that become each other.
+fn pair(name: &str, other: char) -> Result<Recipe, Missing> {
+    let mut recipe =
+        c(tool::CC, "pair.c", &[format!("-DLEAF={name}_leaf"), format!("-DOTHER='{other}'")])?;
+    name.clone_into(&mut recipe.name);
+    Ok(recipe)
 }
 
 /// The path of a shared library made of one source.
