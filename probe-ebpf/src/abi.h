@@ -72,7 +72,6 @@ struct books {
 struct settings {
 	u32 own_pids[OWN_PIDS_MAX]; /* thread groups that are otop; 0 = none */
 	u32 only_targets;           /* sample the keys of `targets` alone */
-	u32 follow_forks;           /* and what they fork */
 };
 
 #endif

@@ -103,8 +103,6 @@ pub struct Settings {
     pub own_pids: [u32; OWN_PIDS_MAX],
     /// Sample the keys of the map `targets` alone.
     pub only_targets: u32,
-    /// And what they fork.
-    pub follow_forks: u32,
 }
 
 /// Bit 63 of a user address in a record: it is no return address but the code

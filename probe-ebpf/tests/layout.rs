@@ -106,11 +106,8 @@ fn records_counters_and_settings() {
         }
     );
     assert_eq!(bytes, size_of::<CpuBooks>());
-    let bytes = check!(
-        layouts,
-        "settings",
-        Settings { own_pids: own_pids, only_targets: only_targets, follow_forks: follow_forks }
-    );
+    let bytes =
+        check!(layouts, "settings", Settings { own_pids: own_pids, only_targets: only_targets });
     assert_eq!(bytes, size_of::<Settings>());
 }
 

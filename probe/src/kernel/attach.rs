@@ -238,7 +238,6 @@ impl Sampler {
     fn configure(&mut self, options: &Options) -> Result<(), Error> {
         let mut settings = Settings {
             only_targets: u32::from(options.target != Target::Machine),
-            follow_forks: u32::from(matches!(options.target, Target::Tree(_))),
             ..Settings::default()
         };
         for (slot, pid) in settings.own_pids.iter_mut().zip(&options.own_pids) {

@@ -114,6 +114,11 @@ impl Catalog {
         Frame { kind: FrameKind::Native, mapping, address: 0 }
     }
 
+    /// What stands at the root of a stack that is not whole.
+    pub(super) fn cut(&self, store: &mut Store) -> Frame {
+        Frame { kind: FrameKind::Marker, ..self.unknown(store) }
+    }
+
     /// The frame of a kernel address.
     pub(super) fn kernel(&self, store: &mut Store, address: u64) -> Frame {
         let path = self.names.kernel.clone();

@@ -10,9 +10,7 @@ use super::timeline::{Moment, Timeline};
 use super::unwinding::{Parts, Unwinding};
 use super::{LiveOptions, Message, Shared, Workers};
 use crate::kernel::{RawSample, Tables, attach::Batch, clock};
-use crate::profile::{
-    Books, Code, Command, Host, HostHandle, SampleType, Snapshot, Store, WalkEnd,
-};
+use crate::profile::{Books, Code, Command, Host, HostHandle, SampleType, Snapshot, Store};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -320,5 +318,3 @@ fn host(cpus: u32) -> Host {
         cpus,
     }
 }
-
-const _: () = assert!(WalkEnd::COUNT == WalkEnd::ALL.len());

@@ -7,7 +7,7 @@ use crate::kernel::{CodeAddress, RawSample};
 use crate::process::table::Who;
 use crate::process::{Cgroups, Change, Event, Proc, Region, RegionFile, Table, clock, maps, scan};
 use crate::profile::{
-    Frame, FrameKind, HostHandle, Place, Process, ProcessHandle, ProcessKey, Quality, Store, Text,
+    Frame, HostHandle, Place, Process, ProcessHandle, ProcessKey, Quality, Store, Text, WalkEnd,
 };
 use std::sync::Arc;
 
@@ -79,7 +79,8 @@ impl Resolver {
         let handles: Vec<_> = frames.into_iter().map(|frame| store.frame(frame)).collect();
         let quality = quality::of(sample, &handles, store);
         store.add_quality(process, quality);
-        if let Some(stack) = store.stack(handles) {
+        let cut = is_cut(sample).then(|| self.catalog.cut(store)).map(|cut| store.frame(cut));
+        if let Some(stack) = store.stack(cut.into_iter().chain(handles)) {
             store.add(sample.time_ns, 0, (thread, stack, sample.cpu), 1);
         }
         quality
@@ -123,9 +124,21 @@ impl Resolver {
             frames.push(catalog.kernel(store, address));
         }
         if frames.is_empty() {
-            frames.push(Frame { kind: FrameKind::Marker, ..catalog.unknown(store) });
+            frames.push(catalog.cut(store));
         }
         frames
+    }
+}
+
+/// Whether the user's part is known to lack its root: then the stack says so there.
+fn is_cut(sample: &RawSample<'_>) -> bool {
+    match sample.walk_end {
+        WalkEnd::NoMapping
+        | WalkEnd::NoRow
+        | WalkEnd::UnsupportedRule
+        | WalkEnd::Unreadable
+        | WalkEnd::TooDeep => sample.user().len() > 0,
+        WalkEnd::Root | WalkEnd::NoUser | WalkEnd::FramePointer => false,
     }
 }
 

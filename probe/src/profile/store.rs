@@ -3,10 +3,10 @@
 
 use super::slice::{SLICE_NS, Series};
 use super::{
-    Books, Code, Frame, FrameHandle, Function, FunctionHandle, Handle as _, Host, HostHandle, Line,
-    Mapping, MappingHandle, MappingKind, Moment, Naming, Point, Process, ProcessHandle, ProcessKey,
-    Quality, SampleType, Slice, Snapshot, StackHandle, StackTree, Symbol, SymbolHandle, Tables,
-    Text, Thread, ThreadHandle, Unresolved,
+    Books, Code, Frame, FrameHandle, FrameKind, Function, FunctionHandle, Handle as _, Host,
+    HostHandle, Line, Mapping, MappingHandle, MappingKind, Moment, Naming, Point, Process,
+    ProcessHandle, ProcessKey, Quality, SampleType, Slice, Snapshot, StackHandle, StackTree,
+    Symbol, SymbolHandle, Tables, Text, Thread, ThreadHandle, Unresolved,
 };
 use foldhash::HashMap;
 use std::collections::VecDeque;
@@ -348,7 +348,11 @@ impl Store {
         user.aged_out = self.aged_out;
         user.kept = self.points as u64;
         (user.named, user.pending, user.unresolved) = (0, 0, [0; 5]);
-        for (_, naming) in self.tables.namings.iter() {
+        let frames = self.tables.frames.iter().zip(self.tables.namings.iter());
+        for (_, naming) in frames
+            .filter(|((_, frame), _)| frame.kind != FrameKind::Marker)
+            .map(|(_, naming)| naming)
+        {
             match naming {
                 Naming::Named(_) => user.named += 1,
                 Naming::Pending => user.pending += 1,
