@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Jobs that may wait; frames beyond that wait in the store.
 const QUEUE_LEN: usize = 256;
@@ -30,6 +30,8 @@ const QUEUE_LEN: usize = 256;
 const LINES_QUEUE_LEN: usize = 1024;
 /// Objects whose state is kept.
 const OBJECTS_MAX: usize = 4096;
+/// How long frames that are new after a batch of lines wait for theirs.
+const LINES_PERIOD: Duration = Duration::from_secs(20);
 /// How long nothing is asked before the worker counts as idle.
 const IDLE: Duration = Duration::from_secs(2);
 /// What an idle worker may keep in memory.
@@ -187,6 +189,8 @@ struct Symbolizer {
     out: SyncSender<Message>,
     /// Named frames whose source lines are still to be found.
     lines: VecDeque<Job>,
+    /// Not before.
+    lines_at: Instant,
 }
 
 impl Symbolizer {
@@ -199,6 +203,7 @@ impl Symbolizer {
             worker,
             out,
             lines: VecDeque::new(),
+            lines_at: Instant::now(),
         }
     }
 
@@ -217,20 +222,37 @@ impl Symbolizer {
         match inbox.try_recv() {
             Ok(job) => Some(job),
             Err(TryRecvError::Disconnected) => None,
-            Err(TryRecvError::Empty) => self.lines.pop_front().or_else(|| self.wait(inbox)),
+            Err(TryRecvError::Empty) => self.next_lines().or_else(|| self.wait(inbox)),
         }
+    }
+
+    /// The next job for lines, in batches: reading debug information costs far more
+    /// than finding one more line in it.
+    fn next_lines(&mut self) -> Option<Job> {
+        if Instant::now() < self.lines_at {
+            return None;
+        }
+        let job = self.lines.pop_front();
+        if job.is_some() && self.lines.is_empty() {
+            self.lines_at = Instant::now() + LINES_PERIOD;
+        }
+        job
     }
 
     /// Waits for a job. A worker that has grown while there was much to do is
     /// ended once there is nothing.
     fn wait(&mut self, inbox: &Receiver<Job>) -> Option<Job> {
-        match inbox.recv_timeout(IDLE) {
-            Ok(job) => Some(job),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                self.client.relieve(IDLE_BYTES_MAX);
-                self.worker.store(self.client.worker_pid().unwrap_or(0), Ordering::Relaxed);
-                inbox.recv().ok()
+        loop {
+            match inbox.recv_timeout(IDLE) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.client.relieve(IDLE_BYTES_MAX);
+                    self.worker.store(self.client.worker_pid().unwrap_or(0), Ordering::Relaxed);
+                    if let Some(job) = self.next_lines() {
+                        return Some(job);
+                    }
+                }
             }
         }
     }
