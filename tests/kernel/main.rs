@@ -10,6 +10,7 @@ mod cpus;
 mod ending;
 mod names;
 mod otop;
+#[path = "../support/root.rs"]
 mod root;
 mod screen;
 mod shares;

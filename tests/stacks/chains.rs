@@ -20,8 +20,11 @@ const EXACT_MIN: f64 = 99.5;
 /// How long the programs run at most, in seconds.
 const SECONDS: u32 = 90;
 
+/// Programs that are sampled together.
+type Group = fn() -> Vec<Program>;
+
 pub(crate) fn tests() -> Vec<Trial> {
-    let groups: [(&str, fn() -> Vec<Program>); 4] = [
+    let groups: [(&str, Group); 4] = [
         ("chains::depths_and_optimization", depths_and_optimization),
         ("chains::linkers", linkers),
         ("chains::forms", forms),
@@ -92,7 +95,8 @@ fn are_exact(programs: &[Program]) -> Result<(), Stopped> {
             Err(failed) => return Err(failed),
         }
     }
-    let recorded = record(running.iter().map(|(_, running)| running.pid()).collect())?;
+    let pids: Vec<u32> = running.iter().map(|(_, running)| running.pid()).collect();
+    let recorded = record(&pids)?;
     let mut failed = Vec::new();
     for (program, running) in &running {
         let path = build(program).map_err(Stopped::from)?;
@@ -113,9 +117,9 @@ fn are_exact(programs: &[Program]) -> Result<(), Stopped> {
     missing.map_or(Ok(()), |why| Err(Stopped::Ignored(why)))
 }
 
-fn record(pids: Vec<u32>) -> Result<Recorded, Stopped> {
-    let recording = Recording::start(HZ, Target::Processes(pids.clone()))?;
-    recording.until_sampled(&pids, SAMPLES);
+fn record(pids: &[u32]) -> Result<Recorded, Stopped> {
+    let recording = Recording::start(HZ, Target::Processes(pids.to_vec()))?;
+    recording.until_sampled(pids, SAMPLES);
     Ok(recording.end())
 }
 
@@ -127,7 +131,7 @@ fn stripped() -> Result<(), Stopped> {
     let path = build(&bare)?;
     let name = path.file_name().unwrap().to_string_lossy();
     let running = Running::start_for(&path, SECONDS)?;
-    let recorded = record(vec![running.pid()])?;
+    let recorded = record(&[running.pid()])?;
     let mut tally = Tally::default();
     for mut stack in recorded.stacks(|pid, _| pid == running.pid()) {
         for frame in stack.user.iter_mut().filter(|frame| frame.module == name) {

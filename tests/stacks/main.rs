@@ -17,6 +17,7 @@ mod mappings;
 mod oracle;
 mod real;
 mod recording;
+#[path = "../support/root.rs"]
 mod root;
 mod special;
 mod verdict;
